@@ -1,0 +1,1 @@
+"""Carrying out: the one road, and what happens when something breaks on it."""

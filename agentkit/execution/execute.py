@@ -1,0 +1,73 @@
+"""Carrying out a claimed action, and what the ways in which it can end mean."""
+
+from typing import Any
+
+from agentkit.action import Action, Outcome
+from agentkit.errors import LeaseLost, ToolFailed, ToolPartial
+from agentkit.execution.context import RunContext
+from agentkit.execution.events import Started
+from agentkit.execution.intent import lands_after
+from agentkit.execution.look import look
+from agentkit.execution.retry import attempt
+from agentkit.execution.working import context_of, dumped, holding
+from agentkit.journal.records import ActionRecord
+from agentkit.telemetry import names
+
+
+async def execute(action: Action, claimed: ActionRecord, run: RunContext) -> Outcome:
+    """Do it. `failed` needs proof that nothing happened; what is merely unknown is looked into."""
+    run.emit(Started(action.slot.run, action.id, action.tool.name, action.data, claimed.attempts))
+    attributes = {names.TOOL_NAME: action.tool.name, names.ACTION: action.id}
+    with run.tracing.span(f"{names.EXECUTE_TOOL} {action.tool.name}", attributes=attributes) as span:
+        outcome = await _attempt(action, claimed, run)
+        span.set(names.OUTCOME, outcome.status)
+        if outcome.status != "done":
+            span.failed(outcome.reason)
+    return outcome
+
+
+async def _attempt(action: Action, claimed: ActionRecord, run: RunContext) -> Outcome:
+    try:
+        async with holding(claimed, run):
+            value = await attempt(action, context_of(action, claimed, run), run)
+    except ToolFailed as nothing:
+        return Outcome("failed", str(nothing))
+    except ToolPartial as part:
+        return _partial(action, part)
+    except LeaseLost as lost:
+        return Outcome("claimed", str(lost))
+    except Exception as error:  # Any other error may have come after the world had already changed.
+        return await _look_after(error, action, claimed, run)
+    return _done(action, value)
+
+
+def _done(action: Action, value: Any) -> Outcome:
+    result, misfit = dumped(action, value)
+    if misfit and action.tool.read_only:
+        return Outcome("failed", misfit)
+    return Outcome("done", misfit, result, evidence={"returned": repr(value)[:2000]} if misfit else {})
+
+
+def _partial(action: Action, part: ToolPartial) -> Outcome:
+    result, misfit = dumped(action, part.result)
+    return Outcome("partial", f"{part}. {misfit}".strip() if misfit else str(part), result)
+
+
+async def _look_after(error: Exception, action: Action, claimed: ActionRecord, run: RunContext) -> Outcome:
+    """The attempt is over, with an error that proves nothing."""
+    problem = f"{type(error).__name__}: {error}".removesuffix(": ")
+    if action.tool.read_only:
+        return Outcome("failed", problem)
+    record = await run.journal.action(claimed.id)
+    lands = None if isinstance(error, TimeoutError) else run.now() + lands_after(action)
+    seen = await look(action, record, run)
+    match seen.what:
+        case "happened":
+            return Outcome("done", f"the acknowledgement was lost ({problem}), but it is there", seen.result)
+        case "nothing":
+            return Outcome("failed", f"{problem}; {seen.reason}")
+        case "open":
+            await run.journal.let_go(claimed, run.owner, lands)
+            return seen.unsettled()
+        case _:
+            return seen.in_doubt(error=problem) if seen.reason else Outcome("in_doubt", problem)

@@ -1,0 +1,61 @@
+"""While a claimed action is being worked on: the tool's context, the heartbeat, and its result as JSON."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from agentkit.action import Action
+from agentkit.canonical import canonical
+from agentkit.execution.context import RunContext
+from agentkit.journal.records import ActionRecord
+from agentkit.tool import ToolContext
+
+
+def context_of(action: Action, record: ActionRecord, run: RunContext) -> ToolContext:
+    """What the tool is given besides its arguments."""
+    return ToolContext(
+        run=action.slot.run,
+        action=action.id,
+        key=record.key or "",
+        started_at=record.started_at or run.now(),
+        attempt=record.attempts,
+        sandbox=run.sandbox,
+        mark=partial(run.journal.mark, record, run.owner),
+    )
+
+
+@contextlib.asynccontextmanager
+async def holding(record: ActionRecord, run: RunContext) -> AsyncGenerator[None]:
+    """Keep the lease while the body runs. If we are told to stop, let the action go so that others may look."""
+    beat = asyncio.create_task(_beat(record, run))
+    try:
+        yield
+    except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+        await asyncio.shield(run.journal.let_go(record, run.owner))
+        raise
+    finally:
+        beat.cancel()
+
+
+async def _beat(record: ActionRecord, run: RunContext) -> None:
+    """Renew the lease until it turns out to be lost; the tool then learns it at its point of no return."""
+    while True:
+        await asyncio.sleep(run.limits.lease.total_seconds() / 3)
+        if not await run.journal.renew(record, run.owner, run.limits.lease):
+            return
+
+
+def dumped(action: Action, value: Any) -> tuple[Any, str]:
+    """A tool's result as JSON, and what is wrong with it when it does not fit the declared type."""
+    adapter = action.tool.result
+    try:
+        data = adapter.dump_python(adapter.validate_python(value), mode="json")
+        canonical(data)
+        return data, ""
+    except (ValidationError, PydanticSerializationError, TypeError, ValueError) as error:
+        return None, f"the result does not fit the tool's type: {error}"

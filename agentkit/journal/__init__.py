@@ -1,0 +1,1 @@
+"""What happened: the single source of truth about effects."""

@@ -1,0 +1,1 @@
+"""Stories that run: each folder is one of them, and CI plays them all."""

@@ -1,0 +1,1 @@
+"""A calendar server on the loopback: Radicale (CalDAV) with one account, each account its own collections."""

@@ -1,0 +1,138 @@
+"""The calendar on its server: conditional writes, so that nobody's event is overwritten or deleted by mistake."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import icalendar
+from caldav.collection import Calendar
+from caldav.davclient import DAVClient
+from caldav.elements.dav import GetEtag
+from caldav.lib.error import AuthorizationError, DAVError
+
+from agentkit.errors import ToolFailed
+from agentkit.tool import ToolContext
+from agentkit_tools.calendar.account import CalendarAccount
+from agentkit_tools.calendar.event import Event, event_in, show
+from agentkit_tools.proof import nothing_happened
+from agentkit_tools.secrecy import is_loopback
+
+ICALENDAR = {"Content-Type": "text/calendar; charset=utf-8"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What lies at a URL now."""
+
+    event: icalendar.Event
+    etag: str | None
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the server says of an object we have stored."""
+
+    etag: str | None
+
+
+class Collection:
+    """Opens a connection for each request. Its calls block; their errors say what they prove."""
+
+    def __init__(self, account: CalendarAccount) -> None:
+        self._account = account
+
+    def create(self, ctx: ToolContext, url: str, content: bytes) -> Written | None:
+        """Store a new object; None when there is one already."""
+        response = self._send(ctx, "PUT", url, content, {**ICALENDAR, "If-None-Match": "*"})
+        if response.status in (201, 204):
+            return Written(_strong(response.headers.get("ETag")))
+        return self._not_met(ctx, response, None)
+
+    def delete(self, ctx: ToolContext, url: str, etag: str) -> Literal["deleted", "gone", "changed"]:
+        """Delete the object if it still is this version."""
+        response = self._send(ctx, "DELETE", url, b"", {"If-Match": etag})
+        if response.status in (404, 410):
+            return "gone"
+        return "deleted" if response.status in (200, 204) else self._not_met(ctx, response, "changed")
+
+    def fetch(self, ctx: ToolContext, url: str) -> Stored | None:
+        """What lies there, if anything does."""
+        response = self._send(ctx, "GET", url, b"", {"Accept": "text/calendar"})
+        if response.status in (404, 410):
+            return None
+        if response.status != 200 or (event := event_in(response.raw)) is None:
+            raise nothing_happened(ctx, f"the calendar did not answer with an event but {response.status}")
+        return Stored(event, _strong(response.headers.get("ETag")))
+
+    def between(self, start: datetime, end: datetime) -> list[Event]:
+        """Everything that happens in this time, in its order."""
+        try:
+            with self._client() as client:
+                found: list[Any] = Calendar(client=client, url=self._account.url).search(
+                    start=start, end=end, event=True, expand=False, props=[GetEtag()]
+                )
+                events = [event for item in found for event in self._occurrences(item, start, end)]
+        except (DAVError, OSError, ValueError) as error:
+            raise ToolFailed(f"the calendar could not be read: {error}") from error
+        return sorted(events, key=lambda event: event.start)
+
+    def _occurrences(self, item: Any, start: datetime, end: datetime) -> Iterator[Event]:
+        etag = item.etag
+        repeats = "RRULE" in item.icalendar_component or "RDATE" in item.icalendar_component
+        if repeats:
+            item.expand_rrule(start, end)
+        for component in item.icalendar_instance.walk("VEVENT"):
+            yield show(component, str(item.url), etag, self._account.zone, repeats)
+
+    def _not_met(self, ctx: ToolContext, response: Any, condition: Any) -> Any:
+        """Read an answer that is not plain success."""
+        if response.status == 412:
+            return condition
+        if 400 <= response.status < 500:
+            raise nothing_happened(ctx, f"the calendar refuses: {response.status} {response.reason}")
+        raise ConnectionError(f"the calendar answered {response.status}; nobody knows what it did")
+
+    def _send(self, ctx: ToolContext, method: str, url: str, content: bytes, headers: dict[str, str]) -> Any:
+        try:
+            with self._client() as client:
+                return client.request(url, method, content, headers)
+        except AuthorizationError as error:
+            raise nothing_happened(ctx, f"the calendar lets {self._account.username} not do that") from error
+        except OSError as error:
+            if method == "GET" or _never_left(error):
+                raise nothing_happened(ctx, f"the calendar was not reached: {error}") from error
+            raise
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        """Without discovery: the account alone says where the calendar is. No proxy before the loopback."""
+        client: Any = DAVClient(
+            url=self._account.url,
+            username=self._account.username,
+            password=self._account.password.get_secret_value(),
+            auth_type="basic",
+            timeout=self._account.timeout,
+            enable_rfc6764=False,
+        )
+        client.session.trust_env = not is_loopback(client.url.hostname)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+def _strong(etag: str | None) -> str | None:
+    """An etag that a condition can rest on (RFC 9110 section 13.1.1)."""
+    return etag if etag and not etag.startswith("W/") else None
+
+
+def _never_left(error: BaseException | None) -> bool:
+    """Whether a refused connection or an unknown host is at the bottom of it."""
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError | socket.gaierror):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
