@@ -4,7 +4,7 @@ AgentkitError
 ├── ModelMistake            the model reads it and proposes something better
 │   ├── InvalidToolCall     unknown tool, extra or wrongly typed arguments
 │   └── InvalidOutput       an answer that does not fit the output type
-├── ToolFailed              raised by a tool: provably nothing happened
+├── ToolFailed              raised by a tool: this attempt provably did nothing
 ├── ToolPartial             raised by a tool: a part happened, and which
 ├── DeveloperMistake        the program that uses agentkit has to change
 │   ├── InvalidTool         a tool that cannot be built from its signature
@@ -41,7 +41,15 @@ class InvalidOutput(ModelMistake):
 
 
 class ToolFailed(AgentkitError):
-    """Raise it in a tool when provably nothing happened in the world."""
+    """Raise it in a tool when this attempt provably did nothing in the world.
+
+    An earlier attempt of the same action may still be in question: the road keeps that in mind. A tool that looked
+    and knows that no attempt ever did anything says so by `ever=True`.
+    """
+
+    def __init__(self, reason: str, *, ever: bool = False) -> None:
+        super().__init__(reason)
+        self.ever = ever
 
 
 class ToolPartial(AgentkitError):

@@ -295,7 +295,8 @@ def _start_at(folder: Path, values: dict[str, Any], layers: list[_Layer]) -> Non
     journal = values.get("journal", Settings.model_fields["journal"].default)
     file = _database_file(journal) if isinstance(journal, str) else None
     if file and not file.is_absolute():
-        values["journal"] = journal.replace(f":///{file.as_posix()}", f":///{(folder / file).as_posix()}", 1)
+        absolute = f":///{(folder / file).as_posix()}"
+        values["journal"] = re.sub(r":///[^?]+", lambda _: absolute, journal, count=1)
 
 
 def _database_file(url: str) -> Path | None:

@@ -51,7 +51,11 @@ def test_an_argument_beats_the_environment_beats_the_file_beats_the_default(plac
     monkeypatch.setenv("AGENTKIT_POLICY", "from-environment")
     monkeypatch.setenv("AGENTKIT_TENANT", "from-environment")
     settings = Settings(policy="from-argument")
-    assert (settings.policy, settings.tenant, settings.model) == ("from-argument", "from-environment", "file:model")
+    assert (settings.policy, settings.tenant, settings.model) == (
+        "from-argument",
+        "from-environment",
+        "file:model",
+    )
     assert source(settings, "policy") == "argument"
     assert source(settings, "tenant") == "environment AGENTKIT_TENANT"
     assert source(settings, "model") == "agentkit.toml"
@@ -116,7 +120,10 @@ def test_money_is_exact(place):
         ("max_tokens = true", r"'max_tokens' must be a whole number"),
         ("max_money = 'nan'", r"'max_money' must be an amount of money such as 2\.50"),
         ("max_money = -1", r"'max_money' must be an amount of money"),
-        ("lease = '1 fortnight'", r"'lease' must be a duration above 0: 30 \(seconds\), .*, not '1 fortnight'"),
+        (
+            "lease = '1 fortnight'",
+            r"'lease' must be a duration above 0: 30 \(seconds\), .*, not '1 fortnight'",
+        ),
         ("lease = 0", r"'lease' must be a duration above 0"),
         ("lease = inf", r"'lease' must be a duration above 0"),
         ("lease = nan", r"'lease' must be a duration above 0"),
@@ -138,12 +145,16 @@ def test_what_does_not_fit_is_named_with_what_would(place, text, told):
 
 def test_a_wrong_environment_variable_is_called_by_its_name(monkeypatch):
     monkeypatch.setenv("AGENTKIT_MAX_TOKENS", "many")
-    with pytest.raises(InvalidSettings, match="the environment: 'AGENTKIT_MAX_TOKENS' must be a whole number"):
+    with pytest.raises(
+        InvalidSettings, match="the environment: 'AGENTKIT_MAX_TOKENS' must be a whole number"
+    ):
         Settings()
 
 
 def test_a_wrong_argument_is_called_one():
-    with pytest.raises(InvalidSettings, match="an argument: there is no setting 'polcy'; did you mean 'policy'"):
+    with pytest.raises(
+        InvalidSettings, match="an argument: there is no setting 'polcy'; did you mean 'policy'"
+    ):
         Settings(polcy="strict")
     with pytest.raises(InvalidSettings, match="an argument: 'lease' must be a duration"):
         Settings(lease="soon")
@@ -237,7 +248,9 @@ def test_a_secret_comes_from_the_keyring():
     before = keyring.get_keyring()
     keyring.set_keyring(Held())
     try:
-        settings = Settings(secrets={"mail": "keyring:https://imap.example.org/me", "none": "keyring:imap/you"})
+        settings = Settings(
+            secrets={"mail": "keyring:https://imap.example.org/me", "none": "keyring:imap/you"}
+        )
         assert settings.secret("mail").get_secret_value() == "correct horse"
         with pytest.raises(InvalidSettings, match="store it with: keyring set imap you"):
             settings.secret("none")
@@ -273,7 +286,9 @@ def test_secrets_in_the_environment_can_be_json(monkeypatch):
 def test_explaining_and_printing_show_references_and_never_secrets(place, monkeypatch):
     monkeypatch.setenv("MAIL_PASSWORD", "correct horse battery")
     settings = Settings(
-        secrets={"mail": "env:MAIL_PASSWORD"}, key="env:MAIL_PASSWORD", journal="postgresql://me:s3cret@host/db"
+        secrets={"mail": "env:MAIL_PASSWORD"},
+        key="env:MAIL_PASSWORD",
+        journal="postgresql://me:s3cret@host/db",
     )
     printed = repr(settings) + str(settings.explain()) + repr(settings.secret("mail"))
     assert "env:MAIL_PASSWORD" in str(settings.explain())
@@ -329,7 +344,9 @@ def test_a_key_file_that_others_can_read_is_refused(place):
 
 
 def test_a_key_file_that_cannot_be_made_is_said(place):
-    with pytest.raises(InvalidSettings, match=r"cannot make the key file .*; name a key of your own with `key`"):
+    with pytest.raises(
+        InvalidSettings, match=r"cannot make the key file .*; name a key of your own with `key`"
+    ):
         idempotency_key(Settings(journal="sqlite:///no/such/folder/acts.db"))
 
 

@@ -1,5 +1,7 @@
 """Carrying out a claimed action, and what the ways in which it can end mean."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from agentkit.action import Action, Outcome
@@ -14,22 +16,27 @@ from agentkit.journal.records import ActionRecord
 from agentkit.telemetry import names
 
 
-async def execute(action: Action, claimed: ActionRecord, run: RunContext) -> Outcome:
-    """Do it. `failed` needs proof that nothing happened; what is merely unknown is looked into."""
+async def execute(
+    action: Action, claimed: ActionRecord, run: RunContext, *, in_question: bool = False
+) -> Outcome:
+    """Do it. `failed` needs proof that nothing happened; what is merely unknown is looked into.
+
+    `in_question` says that an earlier attempt may have had its effect.
+    """
     run.emit(Started(action.slot.run, action.id, action.tool.name, action.data, claimed.attempts))
     attributes = {names.TOOL_NAME: action.tool.name, names.ACTION: action.id}
     with run.tracing.span(f"{names.EXECUTE_TOOL} {action.tool.name}", attributes=attributes) as span:
-        outcome = await _attempt(action, claimed, run)
+        outcome = await _attempt(action, claimed, run, in_question)
         span.set(names.OUTCOME, outcome.status)
         if outcome.status != "done":
             span.failed(outcome.reason)
     return outcome
 
 
-async def _attempt(action: Action, claimed: ActionRecord, run: RunContext) -> Outcome:
+async def _attempt(action: Action, claimed: ActionRecord, run: RunContext, in_question: bool) -> Outcome:
     try:
         async with holding(claimed, run):
-            value = await attempt(action, context_of(action, claimed, run), run)
+            value = await attempt(action, context_of(action, claimed, run), run, in_question=in_question)
     except ToolFailed as nothing:
         return Outcome("failed", str(nothing))
     except ToolPartial as part:
@@ -59,15 +66,25 @@ async def _look_after(error: Exception, action: Action, claimed: ActionRecord, r
     if action.tool.read_only:
         return Outcome("failed", problem)
     record = await run.journal.action(claimed.id)
-    lands = None if isinstance(error, TimeoutError) else run.now() + lands_after(action)
-    seen = await look(action, record, run)
+    # After a timeout the tool's own thread may still be at it; any other error ends the attempt.
+    lands = record.may_land_until if isinstance(error, TimeoutError) else run.now() + lands_after(action)
+    seen = await look(action, replace(record, may_land_until=lands), run)
     match seen.what:
         case "happened":
             return Outcome("done", f"the acknowledgement was lost ({problem}), but it is there", seen.result)
         case "nothing":
             return Outcome("failed", f"{problem}; {seen.reason}")
         case "open":
-            await run.journal.let_go(claimed, run.owner, lands)
+            await run.journal.let_go(claimed, run.owner, lands=lands, again_at=seen.until, reason=problem)
             return seen.unsettled()
-        case _:
-            return seen.in_doubt(error=problem) if seen.reason else Outcome("in_doubt", problem)
+        case "repeatable":
+            again_at = run.now() + _pause(claimed)
+            await run.journal.let_go(claimed, run.owner, lands=lands, again_at=again_at, reason=problem)
+            return Outcome("unsettled", f"{problem}; will be tried again", until=again_at)
+        case "unknown":
+            return seen.in_doubt(error=problem)
+
+
+def _pause(claimed: ActionRecord) -> timedelta:
+    """Before the next attempt; longer each time."""
+    return timedelta(seconds=2**claimed.attempts)

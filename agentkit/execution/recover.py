@@ -14,6 +14,8 @@ MOST_ATTEMPTS = 5
 async def recover(action: Action, known: ActionRecord, run: RunContext) -> Outcome:
     """Find out what became of a started action, and carry it on where that is safe."""
     taken = await run.journal.take_over(known, run.owner, run.limits.lease, lands_after(action))
+    if taken is None and known.owner is None:
+        return Outcome("unsettled", "will be looked at again", until=known.lease_until)
     if taken is None:
         return Outcome("claimed", "another worker has it", until=known.lease_until)
     seen = await look(action, taken, run)
@@ -23,7 +25,7 @@ async def recover(action: Action, known: ActionRecord, run: RunContext) -> Outco
         case "nothing" | "repeatable":
             return await _again(action, taken, seen, run)
         case "open":
-            await run.journal.let_go(taken, run.owner)
+            await run.journal.let_go(taken, run.owner, again_at=seen.until, reason=seen.reason)
             return seen.unsettled()
         case "unknown":
             return seen.in_doubt()
@@ -36,4 +38,4 @@ async def _again(action: Action, taken: ActionRecord, seen: Seen, run: RunContex
     claimed = await run.journal.claim_again(taken, intent_of(action, run), run.owner)
     if claimed is None:
         return Outcome("claimed", "another worker has it")
-    return await execute(action, claimed, run)
+    return await execute(action, claimed, run, in_question=seen.what == "repeatable")

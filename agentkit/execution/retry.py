@@ -1,6 +1,7 @@
 """Repeating a tool's function, and only where its declaration makes that safe. The only door to tenacity."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
@@ -14,11 +15,21 @@ from agentkit.tool import ToolContext
 ATTEMPTS = 3
 
 
-async def attempt(action: Action, context: ToolContext, run: RunContext) -> Any:
+class StillInDoubt(Exception):
+    """The last attempt did nothing, but one before it may have had its effect."""
+
+
+async def attempt(action: Action, context: ToolContext, run: RunContext, *, in_question: bool) -> Any:
     """Call the tool's function; again after a passing fault if, and only if, repeating it is declared safe.
 
+    Args:
+        action: what to do.
+        context: what the tool is given; later tries see a later attempt.
+        run: whose limits hold.
+        in_question: whether an attempt before this call may have had its effect.
+
     Raises:
-        ToolFailed: provably nothing happened.
+        ToolFailed: provably nothing happened, at this or any earlier attempt.
         ToolPartial: a part happened.
         LeaseLost: another worker has taken over; nothing was done under the old claim.
         Exception: anything else may have come after the world had already changed.
@@ -31,10 +42,20 @@ async def attempt(action: Action, context: ToolContext, run: RunContext) -> Any:
     )
     # The loop form: called on a lambda, AsyncRetrying would hand back an unawaited coroutine.
     async for again in retrying:
+        number = again.retry_state.attempt_number
         with again:
-            async with asyncio.timeout(action.tool.timeout.total_seconds()):
-                return await action.tool.function(context, **action.keywords())
+            return await _once(action, replace(context, attempt=context.attempt + number - 1), in_question or number > 1)
     raise AssertionError("tenacity reraises the last error")
+
+
+async def _once(action: Action, context: ToolContext, in_question: bool) -> Any:
+    try:
+        async with asyncio.timeout(action.tool.timeout.total_seconds()):
+            return await action.tool.function(context, **action.keywords())
+    except ToolFailed as nothing:
+        if in_question and not nothing.ever and not action.tool.read_only:
+            raise StillInDoubt(str(nothing)) from nothing
+        raise
 
 
 def repeatable(action: Action) -> bool:

@@ -137,10 +137,10 @@ class Actions(Ledger):
         return await self.store.write(work)
 
     def abandoned(self, record: ActionRecord) -> bool:
-        """Whether nobody can be working on a started action any more."""
-        if record.owner is None or record.lease_until is None or record.lease_until <= self.clock():
+        """Whether nobody can be working on a started action any more, and it is time to look again."""
+        if record.lease_until is None or record.lease_until <= self.clock():
             return True
-        return is_dead(record.owner)
+        return record.owner is not None and is_dead(record.owner)
 
     async def renew(self, record: ActionRecord, owner: str, lease: timedelta) -> bool:
         """Still working on it. False: the claim is no longer ours."""
@@ -170,17 +170,31 @@ class Actions(Ledger):
 
         await self.store.write(work)
 
-    async def let_go(self, record: ActionRecord, owner: str, lands: datetime | None = None) -> None:
-        """Stop working on a started action without an outcome; whoever comes next looks at once.
+    async def let_go(
+        self,
+        record: ActionRecord,
+        owner: str,
+        *,
+        lands: datetime | None = None,
+        again_at: datetime | None = None,
+        reason: str = "",
+    ) -> None:
+        """Stop working on a started action without an outcome.
 
-        `lands` says, when it is known that the attempt is over, until when its effect may still appear.
+        Args:
+            record: the action as it was claimed.
+            owner: who lets go.
+            lands: until when its effect may still appear, when it is known that the attempt is over.
+            again_at: before then nobody should take it up; at once without it.
+            reason: why, for the record.
         """
 
         def work(tx: Transaction) -> None:
             now = require_action(tx, record.id)
             if _holds(now, owner, record.epoch):
-                tx.save(replace(now, owner=None, lease_until=None, may_land_until=lands or now.may_land_until))
-                self.note(tx, "let_go", now.run, now.id, epoch=now.epoch)
+                lands_until = lands or now.may_land_until
+                tx.save(replace(now, owner=None, lease_until=again_at, may_land_until=lands_until))
+                self.note(tx, "let_go", now.run, now.id, epoch=now.epoch, reason=reason)
 
         await self.store.write(work)
 

@@ -16,6 +16,7 @@ from agentkit.journal.records import Entry, Record
 from agentkit.journal.store import AnyRecord, T, Transaction
 from agentkit.journal.tables import SCHEMA_VERSION, TABLES, entries, meta, metadata
 
+SPANS = "agentkit_spans"  # the traces may have come first
 APPLICATION_ID = 0x61676B74  # "agkt", in the header of the file: `file acts.db` and foreign programs can see it
 
 
@@ -155,7 +156,7 @@ def _begin(connection: Connection) -> None:
 def _recognise(connection: Connection, url: str, create: bool) -> None:
     """Tell our own database from an empty one and from somebody else's."""
     with connection.begin():
-        tables = set(inspect(connection).get_table_names())
+        tables = {name for name in inspect(connection).get_table_names() if name != SPANS}
         if meta.name in tables:
             _check_version(connection, url)
         elif tables or not create:

@@ -1,6 +1,7 @@
 """Spans: what an agent did and when. Making, keeping or losing one never disturbs an action."""
 
 import asyncio
+import json
 import os
 import re
 from collections.abc import Generator, Mapping, Sequence
@@ -37,7 +38,8 @@ from agentkit.telemetry.redact import Redactor
 from agentkit.telemetry.row import RecentSpans, SpanRow, SpanStore
 from agentkit.telemetry.sql import SqlSpans
 
-Value: TypeAlias = "str | bool | int | float | Decimal | datetime | timedelta | Enum | Sequence[str] | None"
+Plain: TypeAlias = str | bool | int | float | Decimal | datetime | timedelta | Enum
+Value: TypeAlias = Plain | Sequence[str] | Mapping[str, Any] | None
 Kind: TypeAlias = Literal["internal", "client", "server"]
 
 LONGEST = 16_384  # characters of one attribute
@@ -281,9 +283,17 @@ def _processor(exporter: SpanExporter, synchronous: bool) -> SimpleSpanProcessor
 
 def _text(value: object) -> str:
     try:
-        return value.isoformat() if isinstance(value, datetime) else str(value)
+        return _spelled(value)
     except Exception:  # somebody else's __str__: a span never breaks an action
         return f"<{type(value).__qualname__}>"
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return json.dumps(cast("Mapping[str, Any]", value), default=str, ensure_ascii=False)
+    return str(value)
 
 
 def _nanoseconds(time: datetime) -> int:

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from agentkit.call import Slot
 from agentkit.decision import Decision
 from agentkit.label import Bound
-from agentkit.policy import Facts, Policy
+from agentkit.policy import Facts, Policy, shapes
 from agentkit.policy.schema import Schema
 from agentkit.policy.shapes import Record, Scalar, SetOf, shape_of
 from agentkit.policy.values import Inexpressible, told
@@ -32,6 +32,10 @@ class Person(BaseModel):
     name: str
     age: int = 0
     mail: EmailStr | None = None
+
+
+class Seat(BaseModel):
+    row: int
 
 
 class Tree(BaseModel):
@@ -58,7 +62,7 @@ class Everything(BaseModel):
     prices: list[Decimal]
     limit: Decimal | None = None
     person: Person
-    people: tuple[Person, ...] = ()
+    seats: tuple[Seat, ...] = ()
     tags: set[str] = set()
     tree: Tree
     options: Options = {}
@@ -76,7 +80,7 @@ def test_every_type_has_its_shape_or_is_left_out():
     text, long, money = Scalar.STRING, Scalar.LONG, Scalar.DECIMAL
     assert {name: value for name, value in bare.items() if not isinstance(value, Record)} == {
         **dict.fromkeys(["text", "day", "id", "color", "kind", "perhaps"], text),
-        **{"mail": SetOf(text), "tags": SetOf(text), "people": SetOf(bare["person"])},
+        **{"mail": SetOf(text), "tags": SetOf(text), "seats": SetOf(shape_of(Seat))},
         **{"count": long, "fixed": long, "yes": Scalar.BOOL},
         **{"price": money, "prices": SetOf(money), "limit": money},
     }
@@ -93,11 +97,17 @@ def test_only_what_may_be_null_or_missing_is_optional():
 
 
 def test_a_recursive_model_is_seen_without_its_recursion():
-    assert (
-        shape_of(Everything).fields["tree"].shape
-        == shape_of(Tree)
-        == Record({"name": shape_of(Tree).fields["name"]}, frozenset({"below"}))
-    )
+    tree = shape_of(Everything).fields["tree"].shape
+    assert tree == Record({"name": shapes.Field(Scalar.STRING)}, frozenset({"below"}))
+
+
+def test_a_key_that_cedar_reads_as_its_own_is_left_out():
+    class Odd(BaseModel):
+        odd: TypedDict("Forged", {"__entity": str, "plain": str})  # pyright: ignore[reportInvalidTypeForm]
+
+    shape = shape_of(Odd).fields["odd"].shape
+    assert isinstance(shape, Record)
+    assert (set(shape.fields), shape.left_out) == ({"plain"}, {"__entity"})
 
 
 @tool("shop.buy")
@@ -112,7 +122,7 @@ BOX = Toolbox([buy, pay])
 ORDER: dict[str, Any] = {
     **{"text": "t", "mail": ["ann@example.org"], "day": "2030-01-01", "id": str(UUID(int=1)), "color": "red"},
     **{"kind": "a", "perhaps": None, "count": 3, "fixed": 3, "price": "1.50", "prices": ["1", "2.5"]},
-    **{"person": {"name": "Ann", "mail": None}, "people": [{"name": "Bob"}], "tags": ["x"]},
+    **{"person": {"name": "Ann", "mail": None}, "seats": [{"row": 7}], "tags": ["x"]},
     **{"tree": {"name": "root", "below": [{"name": "leaf"}]}, "options": {"fast": True}},
 }
 
@@ -131,8 +141,8 @@ def decided(text: str, name: str, arguments: dict[str, Any]) -> Decision:
         'context.args.order.price.lessThan(decimal("1.51")) && context.args.order.price == decimal("1.5")',
         'context.args.order.prices.containsAll([decimal("2.50"), decimal("1.0")])',
         'context.args.order.person.name == "Ann" && context.args.order.person.age == 0',
-        "!(context.args.order.person has mail) && !context.args.order.people.isEmpty()",
-        'context.args.order.people.contains({"name": "Bob", "age": 0})',
+        "!(context.args.order.person has mail) && !context.args.order.seats.isEmpty()",
+        'context.args.order.seats.contains({"row": 7})',
         "context.args.order.options has fast && context.args.order.options.fast",
         "context.args.order.fixed + context.args.order.count == 6 && context.args.order.yes",
         'context.args.order.tree.name like "r*"',
@@ -151,9 +161,9 @@ PERMITS_ALL = "permit (principal, action, resource);"
     ("price", "why"),
     [
         ("1.00001", "args.price is '1.00001', and a policy compares at most 4 decimal places"),
-        ("1E-999999", "at most 4 decimal places"),
+        ("1E-999999999", "at most 4 decimal places"),
         ("922337203685477.5808", "a policy compares decimals below 922337203685477.5808"),
-        ("1E+999999", "a policy compares decimals below 922337203685477.5808"),
+        ("1E+999999999", "a policy compares decimals below 922337203685477.5808"),
     ],
 )
 def test_an_amount_that_cedar_cannot_hold_exactly_is_denied(price: str, why: str):
@@ -163,7 +173,7 @@ def test_an_amount_that_cedar_cannot_hold_exactly_is_denied(price: str, why: str
 
 
 @pytest.mark.parametrize(
-    "price", ["0", "-0", "0E+999999", "-1.5", "1E+3", "922337203685477.5807", "1.50000000"]
+    "price", ["0", "-0", "0E+999999999", "-1.5", "1E+3", "922337203685477.5807", "1.50000000"]
 )
 def test_an_amount_that_fits_is_permitted(price: str):
     assert decided(PERMITS_ALL, "shop.pay", {"price": price}).verdict == "allow"

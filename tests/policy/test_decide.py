@@ -76,6 +76,13 @@ def test_a_third_approval_counts_no_more_than_two(policy: Policy, decide: Decide
     assert decide(policy, "world.final", to="press@example.org", approvals=3).approvals == 2
 
 
+def test_a_rule_that_waits_for_a_third_approval_never_permits(toolbox: Toolbox, decide: Decide):
+    policy = Policy.from_text(
+        "permit (principal, action, resource) when { context.approvals >= 3 };", toolbox
+    )
+    assert [decide(policy, "world.read", approvals=k).verdict for k in (0, 2, 3)] == ["deny"] * 3
+
+
 def test_approvals_cannot_be_counted_below_none():
     with pytest.raises(ValueError, match="are counts, not -1 and 0"):
         Facts(approvals=-1)

@@ -14,9 +14,7 @@ from .conftest import Decide, make
 
 
 @tool("email.send")
-async def send(
-    ctx: ToolContext, to: list[str], subject: str, size: float, cc: str | None = None
-) -> None: ...
+async def send(ctx: ToolContext, to: list[str], subject: str, size: float, cc: str | None = None) -> None: ...
 
 
 @tool("email.flag", repeat=Idempotent())
@@ -138,7 +136,7 @@ def test_everything_that_is_wrong_is_said_at_once():
         ),
         (
             "permit (principal, action, resource) when { true }\npermit (principal, action, resource);",
-            "mine:2:1: ",
+            "mine:2:8: unexpected token `(`",
         ),
     ],
 )

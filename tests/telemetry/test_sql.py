@@ -24,7 +24,9 @@ def url(folder: Path) -> str:
 
 def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a program that finds `tracing` open on the database of the folder."""
-    opened = f"import os\nfrom agentkit.telemetry import Tracing, names\ntracing = Tracing.open({url(folder)!r})\n"
+    opened = (
+        f"import os\nfrom agentkit.telemetry import Tracing, names\ntracing = Tracing.open({url(folder)!r})\n"
+    )
     return subprocess.run(
         [sys.executable, "-c", opened + textwrap.dedent(program)],
         capture_output=True, text=True, timeout=60,
@@ -187,7 +189,7 @@ def test_the_database_stays_the_same_when_the_working_directory_changes(tmp_path
 
 @pytest.mark.parametrize("wrong", ["postgresql://host/db", "sqlite://", "sqlite:///:memory:", "acts.db"])
 def test_other_databases_are_refused_with_what_there_is(wrong):
-    with pytest.raises(InvalidSettings, match="spans are kept in 'sqlite:///file.db'"):
+    with pytest.raises(InvalidSettings, match=r"spans are kept in 'sqlite:///file\.db'"):
         Tracing.open(wrong)
 
 

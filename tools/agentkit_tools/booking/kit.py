@@ -94,7 +94,7 @@ class Booking:
         places: Annotated[int, Field(ge=1)],
         minutes: Annotated[int, Field(ge=1)] = 30,
     ) -> Reservation:
-        """Hold places for some minutes, without obligation. The hold ends by itself unless it is confirmed."""
+        """Hold places for some minutes, without obligation. Unless it is confirmed, a hold ends by itself."""
         uuid = booking_uuid(ctx.key)
         known = await self._booked(ctx, uuid) if ctx.attempt > 1 else None
         if known is None:

@@ -1,7 +1,7 @@
-"""The calendar on its server: conditional writes, so that nobody's event is overwritten or deleted by mistake."""
+"""The calendar on its server, with conditional writes: no event is overwritten or deleted by mistake."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,21 +71,19 @@ class Collection:
         """Everything that happens in this time, in its order."""
         try:
             with self._client() as client:
-                found: list[Any] = Calendar(client=client, url=self._account.url).search(
-                    start=start, end=end, event=True, expand=False, props=[GetEtag()]
-                )
-                events = [event for item in found for event in self._occurrences(item, start, end)]
+                calendar: Any = Calendar(client=client, url=self._account.url)
+                # What is expanded into occurrences has lost its etag, so the versions are asked for first.
+                versions = calendar.search(start=start, end=end, event=True, props=[GetEtag()])
+                occurrences = calendar.search(start=start, end=end, event=True, expand=True)
+                etags = {str(item.url): item.etag for item in versions}
+                events = [self._shown(item, etags.get(str(item.url))) for item in occurrences]
         except (DAVError, OSError, ValueError) as error:
             raise ToolFailed(f"the calendar could not be read: {error}") from error
         return sorted(events, key=lambda event: event.start)
 
-    def _occurrences(self, item: Any, start: datetime, end: datetime) -> Iterator[Event]:
-        etag = item.etag
-        repeats = "RRULE" in item.icalendar_component or "RDATE" in item.icalendar_component
-        if repeats:
-            item.expand_rrule(start, end)
-        for component in item.icalendar_instance.walk("VEVENT"):
-            yield show(component, str(item.url), etag, self._account.zone, repeats)
+    def _shown(self, item: Any, etag: str | None) -> Event:
+        event = item.icalendar_component
+        return show(event, str(item.url), _strong(etag), self._account.zone, "RECURRENCE-ID" in event)
 
     def _not_met(self, ctx: ToolContext, response: Any, condition: Any) -> Any:
         """Read an answer that is not plain success."""
@@ -107,7 +105,7 @@ class Collection:
             raise
 
     @contextmanager
-    def _client(self) -> Iterator[Any]:
+    def _client(self) -> Generator[Any]:
         """Without discovery: the account alone says where the calendar is. No proxy before the loopback."""
         client: Any = DAVClient(
             url=self._account.url,

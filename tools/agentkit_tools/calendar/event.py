@@ -14,7 +14,7 @@ SERVERS_OWN = ("BEGIN", "END", "DTSTAMP", "CREATED", "LAST-MODIFIED")
 
 
 class Event(BaseModel):
-    """One event, or one occurrence of a repeating one. Invitations land here, so its words may be an outsider's."""
+    """One event, or one occurrence of a repeating one. Its words may be an outsider's."""
 
     url: Annotated[str, Handle]
     uid: str
@@ -40,7 +40,7 @@ class Deleted(BaseModel):
 
 def new_event(uid: str, start: datetime, end: datetime, **texts: str) -> icalendar.Event:
     """An event of ours, without the time stamp."""
-    event = icalendar.Event()
+    event: Any = icalendar.Event()
     event.add("uid", uid)
     event.add("dtstart", start.astimezone(UTC))
     event.add("dtend", end.astimezone(UTC))
@@ -52,9 +52,9 @@ def new_event(uid: str, start: datetime, end: datetime, **texts: str) -> icalend
 
 def as_bytes(event: icalendar.Event, stamp: datetime) -> bytes:
     """The calendar object to store; the same bytes for the same event and stamp."""
-    stamped = event.copy()
+    stamped: Any = event.copy()
     stamped.add("dtstamp", stamp.astimezone(UTC))
-    calendar = icalendar.Calendar()
+    calendar: Any = icalendar.Calendar()
     calendar.add("prodid", "-//agentkit//EN")
     calendar.add("version", "2.0")
     calendar.add_component(stamped)

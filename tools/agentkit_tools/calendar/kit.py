@@ -69,8 +69,8 @@ class Calendar:
         Args:
             url: of the event, as calendar.list_events gives it.
             etag: the version to delete, as calendar.list_events gives it.
-            written: for when the etag was never learned, the fingerprint of the content to delete: the event is
-                fetched, compared, and deleted as the version that was compared.
+            written: for undo, when the etag was never learned: the fingerprint of what was written. The event
+                is fetched and compared, and the version that was compared is deleted.
         """
         if not self._account.holds(url):
             raise ToolFailed(

@@ -25,8 +25,8 @@ class Email:
     Args:
         account: whose mail.
         hold: how long a mail is kept back, so that it can still be taken back exactly.
-        own_copy: send a copy to the account's own inbox in the same transaction. After a lost answer it proves
-            that the mail was sent; without it every such doubt goes to a person.
+        own_copy: send a copy to the account's own inbox in the same transaction. After a lost answer it
+            proves that the mail was sent; without it every such doubt goes to a person.
         may_land: how long after an attempt ended its copy may still arrive.
     """
 
@@ -97,7 +97,7 @@ class Email:
         body: Annotated[str, Content],
         in_reply_to: str | None = None,
     ) -> Sent:
-        """Send a plain-text mail from the desk's address. To answer a mail, give its message_id as in_reply_to."""
+        """Send a plain-text mail from the desk's address; in_reply_to names the message_id it answers."""
         letter = compose(ctx, self._account.address, to, subject, body, in_reply_to)
         refused = await submit(ctx, self._account, letter, self._copy_to)
         sent = _sent(letter.message_id, list(letter.to), refused)
@@ -111,8 +111,8 @@ class Email:
         copy = await asyncio.to_thread(self._mailbox.find_sent, ctx.action, ours)
         if copy is None:
             return None
-        found = header_of(copy, "message-id") or ours
-        return _sent(found, list(dict.fromkeys(to)), refused_of(header_of(copy, REFUSED.lower()), to))
+        found = header_of(copy, "Message-ID") or ours
+        return _sent(found, list(dict.fromkeys(to)), refused_of(header_of(copy, REFUSED), to))
 
 
 def _sent(message_id: str, recipients: list[str], refused: list[str]) -> Sent:

@@ -37,8 +37,8 @@ class Letter:
         """The mail with CRLF line ends, ASCII only.
 
         Args:
-            refused: recipients the server has refused, so that the copy tells later whom it did not go to. They are
-                named by their place in `to`, which every recipient sees anyway.
+            refused: recipients the server has refused, so that the copy tells later whom it did not go to: by
+                their place in `to`, which every recipient sees anyway.
         """
         mail = EmailMessage(policy=_policy())
         mail["From"] = self.sender

@@ -1,6 +1,6 @@
 """Mail as the tools show it: a line of a listing, a whole mail, and the proof that one was sent.
 
-Whatever outsiders wrote is unmarked, which means untrusted; a handle is what our mail server or we ourselves made.
+Whatever outsiders wrote is unmarked, which means untrusted; a handle is what our mail server or we have made.
 """
 
 from datetime import UTC, datetime
@@ -65,7 +65,7 @@ def summary_of(message: MailMessage, folder: str) -> MailSummary:
     return MailSummary(
         uid=message.uid or "",
         folder=folder,
-        message_id=header_of(message, "message-id"),
+        message_id=header_of(message, "Message-ID"),
         sender=message.from_,
         subject=message.subject,
         date=_date(message),
@@ -80,7 +80,7 @@ def mail_of(message: MailMessage, folder: str) -> Mail:
     return Mail(
         uid=message.uid or "",
         folder=folder,
-        message_id=header_of(message, "message-id"),
+        message_id=header_of(message, "Message-ID"),
         sender=message.from_,
         sender_name=message.from_values.name if message.from_values else "",
         to=list(message.to),
@@ -93,8 +93,8 @@ def mail_of(message: MailMessage, folder: str) -> Mail:
 
 
 def header_of(message: MailMessage, name: str) -> str:
-    """The first header of this (lower-case) name, or nothing."""
-    return next((value.strip() for value in message.headers.get(name, ())), "")
+    """The first header of this name on one line, or nothing."""
+    return " ".join(str(message.obj.get(name, "")).split())
 
 
 def _text(message: MailMessage) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """The desk's mailbox over IMAP: listing, reading, and finding a mail we sent. Nothing here changes a flag."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import date
 from imaplib import IMAP4
@@ -55,7 +55,7 @@ class Mailbox:
         with self._reading(folder) as box:
             messages = list(_newest(box, wanted))
             summaries = [summary_of(each, folder) for each in messages if own_copies or not self._wrote(each)]
-            box.folder.set(INBOX, readonly=True)
+            _look_into(box, INBOX)
             known = (self._with_our_answers(summary, box) for summary in summaries)
             return list(islice((each for each in known if not (unanswered_only and each.answered)), limit))
 
@@ -67,7 +67,7 @@ class Mailbox:
         raise ToolFailed(f"there is no mail with the uid {uid!r} in {folder}; email.search lists the uids")
 
     def find_sent(self, action: str, message_id: str) -> MailMessage | None:
-        """The desk's own copy of what an action sent; by the action first, as some providers replace message ids."""
+        """The desk's own copy of what an action sent. Some providers change message ids: the action first."""
         with self._open(INBOX) as box:
             for header in (Header(ACTION, action), Header("Message-ID", message_id)):
                 for message in _headers(box, AND(header=header), limit=1):
@@ -75,20 +75,17 @@ class Mailbox:
         return None
 
     def _with_our_answers(self, summary: MailSummary, inbox: BaseMailBox) -> MailSummary:
-        """Sending an answer sets no flag on the mail that was answered, but our copy of the answer names it."""
+        """Sending an answer sets no flag on the mail it answers, but our copy of it names that mail."""
         if summary.answered or not summary.message_id or not _plain(summary.message_id):
             return summary
         answer = AND(header=Header("In-Reply-To", summary.message_id), from_=self._account.address)
         return summary.model_copy(update={"answered": bool(inbox.uids(answer, _charset(answer)))})
 
     def _wrote(self, message: MailMessage) -> bool:
-        return (
-            header_of(message, ACTION.lower()) != ""
-            and message.from_.lower() == self._account.address.lower()
-        )
+        return header_of(message, ACTION) != "" and message.from_.lower() == self._account.address.lower()
 
     @contextmanager
-    def _reading(self, folder: str) -> Iterator[BaseMailBox]:
+    def _reading(self, folder: str) -> Generator[BaseMailBox]:
         """For reads: whatever goes wrong, nothing has happened."""
         try:
             with self._open(folder) as box:
@@ -99,11 +96,11 @@ class Mailbox:
             raise ToolFailed(f"the mail could not be read: {error}") from error
 
     @contextmanager
-    def _open(self, folder: str) -> Iterator[BaseMailBox]:
+    def _open(self, folder: str) -> Generator[BaseMailBox]:
         account = self._account
         with self._connect() as box:
             box.login(account.user, account.password.get_secret_value(), None)
-            box.folder.set(folder, readonly=True)
+            _look_into(box, folder)
             yield box
 
     def _connect(self) -> BaseMailBox:
@@ -114,6 +111,10 @@ class Mailbox:
         if self._account.reading_security == "starttls":
             return MailBoxStartTls(host, port, timeout=seconds, ssl_context=walls)
         return MailBox(host, port, timeout=seconds, ssl_context=walls)
+
+
+def _look_into(box: Any, folder: str) -> None:
+    box.folder.set(folder, readonly=True)
 
 
 def _newest(box: BaseMailBox, wanted: dict[str, Any]) -> Iterator[MailMessage]:

@@ -1,0 +1,1 @@
+"""The walls an action runs inside."""

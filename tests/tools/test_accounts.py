@@ -1,0 +1,101 @@
+"""Accounts: passwords travel encrypted and are never shown."""
+
+import pytest
+from pydantic import SecretStr, TypeAdapter, ValidationError
+
+from agentkit_tools.booking import Octo
+from agentkit_tools.calendar import CalendarAccount
+from agentkit_tools.email import Address, MailAccount
+
+
+def mail_account(**changes: object) -> MailAccount:
+    given = {
+        "address": "desk@example.org",
+        "password": SecretStr("hunter2"),
+        "smtp_host": "mail.example.org",
+        "imap_host": "mail.example.org",
+    }
+    return MailAccount.model_validate({**given, **changes})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
+def test_mail_may_go_unencrypted_on_the_loopback(host):
+    assert mail_account(smtp_host=host, imap_host=host, security="none").security == "none"
+
+
+@pytest.mark.parametrize("host", ["mail.example.org", "10.0.0.1", "localhost.example.org"])
+def test_mail_never_goes_unencrypted_to_anywhere_else(host):
+    with pytest.raises(ValueError, match="show the password") as error:
+        mail_account(smtp_host=host, security="none")
+    assert "hunter2" not in str(error.value)
+
+
+def test_the_other_server_is_watched_too():
+    with pytest.raises(ValueError, match="show the password"):
+        mail_account(smtp_host="127.0.0.1", security="tls", imap_security="none")
+
+
+@pytest.mark.parametrize("kind", [Octo, CalendarAccount])
+@pytest.mark.parametrize(
+    "url", ["http://example.org/", "ftp://127.0.0.1/", "https://a:b@example.org/", "https://x/?y=1", "x"]
+)
+def test_a_url_is_https_or_on_the_loopback(kind, url):
+    with pytest.raises(ValidationError, match="url") as error:
+        kind.model_validate({"url": url, "token": "hunter2", "username": "u", "password": "hunter2"})
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        mail_account(),
+        Octo(url="https://example.org", token=SecretStr("hunter2")),
+        CalendarAccount(url="https://example.org/c", username="u", password=SecretStr("hunter2")),
+    ],
+)
+def test_no_password_is_shown(account):
+    assert "hunter2" not in f"{account!r} {account}"
+
+
+def test_an_account_that_does_not_fit_does_not_show_its_password():
+    with pytest.raises(ValidationError) as error:
+        mail_account(password="hunter2", smtp_port="hunter2x")
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["Ann <ann@example.org>", "ann@example.org, eve@example.org", "ann", "é@x.org"]
+)
+def test_an_address_is_exactly_one_mailbox(text):
+    with pytest.raises(ValidationError):
+        TypeAdapter(Address).validate_python(text)
+
+
+def test_a_domain_in_another_script_is_written_in_ascii():
+    assert TypeAdapter(Address).validate_python("ann@bücher.example.org") == "ann@xn--bcher-kva.example.org"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/c/sub/x.ics",
+        "https://example.org/c/../d.ics",
+        "https://example.org/c/%2e%2e%2fd.ics",
+        "https://example.org/c/..",
+        "https://example.org/c/",
+        "https://example.org/d/x.ics",
+        "https://eve.example.org/c/x.ics",
+        "https://u@example.org/c/x.ics",
+        "http://example.org/c/x.ics",
+        "https://example.org/c/x.ics?y",
+    ],
+)
+def test_a_calendar_holds_only_its_own_events(url):
+    account = CalendarAccount(url="https://example.org/c", username="u", password=SecretStr("p"))
+    assert account.holds("https://example.org/c/x.ics")
+    assert not account.holds(url)
+
+
+def test_an_unknown_time_zone_is_named():
+    with pytest.raises(ValidationError, match="Europe/Lisbon"):
+        CalendarAccount(url="https://x.org/c", username="u", password=SecretStr("p"), time_zone="Lisbon")
