@@ -22,6 +22,7 @@ from agentkit.label import Bound, Content, Destination, Directory, Handle, Secre
 from agentkit.planner.budget import Budget
 from agentkit.planner.conversation import Conversation, Price
 from agentkit.planner.scripted import ScriptedModel
+from agentkit.policy.packs import PolicyText
 from agentkit.tool import ToolContext, tool
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Irreversible",
     "Keyed",
     "Outcome",
+    "PolicyText",
     "Price",
     "Quote",
     "ReadOnly",

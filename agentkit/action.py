@@ -46,7 +46,7 @@ class Outcome(Generic[R]):
         """The same outcome with the result in the tool's own type."""
         if self.result is None or self.status not in ("done", "partial"):
             return self
-        return replace(self, value=tool.result.validate_python(self.result))
+        return replace(self, value=tool.loaded(self.result))
 
     def as_data(self) -> dict[str, Any]:
         """As JSON, for the journal."""

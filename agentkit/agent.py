@@ -13,7 +13,7 @@ from agentkit.action import Outcome
 from agentkit.approval.question import Question
 from agentkit.approval.settle import settle
 from agentkit.call import Proposal, Slot
-from agentkit.errors import DeveloperMistake
+from agentkit.errors import DeveloperMistake, JournalUnavailable
 from agentkit.execution import undo as undoing
 from agentkit.execution.context import Limits, RunContext
 from agentkit.execution.events import Event, RunEnded, RunPaused, RunStarted
@@ -31,6 +31,7 @@ from agentkit.planner.graph import checkpoints, pursue
 from agentkit.planner.model import Model
 from agentkit.planner.pursuit import Pursuit
 from agentkit.policy.engine import Policy
+from agentkit.policy.packs import PolicyText
 from agentkit.sandbox import Sandbox
 from agentkit.settings import Settings, idempotency_key
 from agentkit.telemetry import names
@@ -48,7 +49,7 @@ class Agent:
     Args:
         model: `provider:name`, a langchain chat model, any `Model`, or None for an agent that only acts by `act`.
         tools: what it can do.
-        policy: a pack's name, the path of a `.cedar` file, or a `Policy`.
+        policy: a pack's name, the path of a `.cedar` file, or Cedar itself in a `PolicyText`.
         journal: `sqlite:///file.db`, or `memory:`.
         name: who it is; its principal `agent:name` can never answer its own questions.
         instructions: what the model is told before the goal.
@@ -64,7 +65,7 @@ class Agent:
         model: "str | Model | BaseChatModel | None" = None,
         *,
         tools: Iterable[Tool[..., Any]],
-        policy: str | Path | Policy | None = None,
+        policy: str | Path | PolicyText | Policy | None = None,
         journal: str | None = None,
         name: str = "agent",
         instructions: str = "",
@@ -93,13 +94,15 @@ class Agent:
     # Opening and closing -----------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        url = self.settings.journal
-        self._journal = Journal.open(url, tenant=self.settings.tenant)
-        self._closing.push_async_callback(self._journal.close)
-        self._secret = idempotency_key(self.settings)
-        self._tracing = Tracing.open(url, tenant=self.settings.tenant, otlp_endpoint=self.settings.otlp_endpoint)
-        self._closing.callback(self._tracing.close)
-        self._saver = await self._closing.enter_async_context(checkpoints(_checkpoint_file(url)))
+        url, tenant = self.settings.journal, self.settings.tenant
+        async with contextlib.AsyncExitStack() as opened:  # what is open is closed again when the rest does not open
+            self._journal = Journal.open(url, tenant=tenant)
+            opened.push_async_callback(self._journal.close)
+            self._secret = idempotency_key(self.settings)
+            self._tracing = Tracing.open(url, tenant=tenant, otlp_endpoint=self.settings.otlp_endpoint)
+            opened.callback(self._tracing.close)
+            self._saver = await opened.enter_async_context(checkpoints(_checkpoint_file(url)))
+            self._closing = opened.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -152,6 +155,7 @@ class Agent:
             await task
         finally:
             task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def run_sync(self, goal: str, *, budget: Budget | None = None) -> Run:
         """`run` for scripts without a loop of their own; opens and closes the agent around it.
@@ -180,9 +184,12 @@ class Agent:
         Raises:
             SlotTaken: the program of that name proposed something else at this place before.
             BudgetExhausted: a limit of the agent's budget is reached.
+            DeveloperMistake: `run` names a goal or an undo.
         """
         name = run or new_id("r")
         record = await self.journal.open_run(self._record(name, "act", f"act {proposal.tool}", self.budget))
+        if record.kind != "act":
+            raise DeveloperMistake(f"{name} is no script but a run of kind '{record.kind}'; give the script another name")
         turn = self._scripts[name] = self._scripts.get(name, -1) + 1
         call = proposal.at(Slot(name, turn, 0))
         last: list[Outcome[Any]] = []
@@ -250,7 +257,7 @@ class Agent:
     async def _continue(self, run: str, budget: Budget | None, listen: Listener) -> Run:
         record = await self.journal.run(run)
         undos = await self.journal.runs(undoes=run)
-        if record.status in OVER or any((undo.plan or {}).get("approved") for undo in undos):
+        if record.status in OVER or any(undoing.frozen_by(undo) for undo in undos):
             return await self._read(run)
         if budget:
             budget.check(self.model)
@@ -280,7 +287,12 @@ class Agent:
         context = self._context(record.id, listen)
         with self._span(record) as span:
             await self.journal.drive(record.id, context.owner, span.traceparent)
-            standing = await with_patience(lambda: forward(context), context, self.settings.patience)
+            try:
+                standing = await with_patience(lambda: forward(context), context, self.settings.patience)
+            except Exception as error:  # Whatever it was, nobody should believe that the run is still running.
+                with contextlib.suppress(JournalUnavailable):
+                    await self.journal.set_status(record.id, "stopped", f"{type(error).__name__}: {error}")
+                raise
             span.set(names.RUN_STATUS, standing.status)
         ended = await self.journal.set_status(record.id, standing.status, standing.reason, standing.answer)
         event = RunEnded if ended.status in OVER else RunPaused

@@ -48,6 +48,8 @@ class Checkable:
     probe: Probe
     may_land: timedelta
     """How long after an attempt ended its effect may still appear."""
+    marked: bool = False
+    """The tool calls `ctx.point_of_no_return()` just before its effect, so a death before it is provably harmless."""
 
 
 @dataclass(frozen=True)

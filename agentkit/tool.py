@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, PydanticSchemaGenerationError, TypeAdapter, create_model
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from agentkit.call import Proposal
 from agentkit.canonical import digest
-from agentkit.effects import Blind, Delayable, Findable, Irreversible, ReadOnly, Repeat, Undo
+from agentkit.effects import Blind, Checkable, Delayable, Findable, Irreversible, ReadOnly, Repeat, Undo
 from agentkit.errors import InvalidTool
 from agentkit.label import Marker
 from agentkit.sandbox import Sandbox
@@ -87,12 +87,16 @@ class Tool(Generic[P, R]):
     @property
     def marked(self) -> bool:
         """Whether the tool marks the point of no return, so that a death before it is provably harmless."""
-        return isinstance(self.repeat, Findable | Blind) and self.repeat.marked
+        return isinstance(self.repeat, Checkable | Findable | Blind) and self.repeat.marked
 
     @property
     def hold(self) -> timedelta:
         """How long the tool wants to be kept back."""
         return self.undo.hold if isinstance(self.undo, Delayable) else timedelta(0)
+
+    def loaded(self, result: Any) -> R:
+        """A result that stands in the journal as JSON, in the tool's own type."""
+        return self.result.validate_json(to_json(result))
 
     @functools.cached_property
     def schema_digest(self) -> str:

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from agentkit.action import Action
@@ -52,13 +52,17 @@ class Toolbox:
         """
         tool = self.named(call.tool)
         try:
-            arguments = tool.arguments.model_validate_json(to_json(dict(call.arguments)))
-            data = arguments.model_dump(mode="json")
+            data = _read(tool, dict(call.arguments)).model_dump(mode="json", by_alias=True)
+            arguments = _read(tool, data)  # what is carried out comes from what is shown, and from nothing else
             return Action(call.slot, tool, arguments, data, digest([tool.schema_digest, data]), call.undoes)
         except ValidationError as error:
             raise InvalidToolCall(f"{tool.name}: {_problems(error)}") from None
         except (TypeError, ValueError) as error:
             raise InvalidToolCall(f"{tool.name}: the arguments are not plain JSON: {error}") from None
+
+
+def _read(tool: Tool[..., Any], data: dict[str, Any]) -> BaseModel:
+    return tool.arguments.model_validate_json(to_json(data))
 
 
 def _problems(error: ValidationError) -> str:

@@ -1,7 +1,6 @@
 """What an approver sees of an action: rendered by us from the validated arguments, never by the agent."""
 
 import unicodedata
-from collections.abc import Mapping
 from typing import Any
 
 from agentkit.action import Action
@@ -9,13 +8,12 @@ from agentkit.decision import Decision
 from agentkit.effects import Compensable, Delayable, ExactInverse, Undo
 
 
-def shown_for(action: Action, decision: Decision, labels: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a question, as JSON: what, why, where each value came from, and how to take it back."""
+def shown_for(action: Action, decision: Decision) -> dict[str, Any]:
+    """The facts of a question, as JSON: what, why, and how to take it back. The journal adds where each value came from."""
     return {
         "tool": action.tool.name,
         "does": action.tool.description.partition("\n")[0],
         "arguments": dict(action.data),
-        "sources": dict(labels),
         "undo": undo_in_words(action.tool.undo),
         "rule": decision.rule,
         "reason": decision.reason,

@@ -32,18 +32,18 @@ async def barrier_to(
     if decision.verdict == "deny":
         return Outcome("refused", decision.reason, evidence={"rule": decision.rule})
     if decision.verdict == "ask":
-        return await _ask(call, action, decision, known, run)
+        return await _ask(call, action, decision, run)
     return await _hold(call, action, decision, known, run)
 
 
-async def _ask(
-    call: ToolCall, action: Action, decision: Decision, known: ActionRecord | None, run: RunContext
-) -> Outcome:
+async def _ask(call: ToolCall, action: Action, decision: Decision, run: RunContext) -> Outcome:
     said = await run.journal.answered(action, run.policy.digest)
     if said.open and await run.journal.expire(said.open):
         return Outcome("refused", f"nobody answered {said.open.id} in time", evidence={"question": said.open.id})
-    shown = shown_for(action, decision, known.labels if known else {})
+    shown = shown_for(action, decision)
     question = await run.journal.ask(call, action, decision, shown, run.limits.question_expiry)
+    if question is None:
+        return _moved_on()
     people = "a person" if decision.approvals == 1 else f"{decision.approvals} people"
     return Outcome(
         "waiting", f"waits for {people}: {decision.reason}", until=question.expires_at,
@@ -61,9 +61,15 @@ async def _hold(
     until = known.held_until if known else None
     if until is None:
         until = await run.journal.hold(call, action, decision, run.now() + hold)
+    if until is None:
+        return _moved_on()
     if run.now() < until:
         return Outcome("held", f"is kept back until {until:%H:%M:%S} UTC and can be cancelled till then", until=until)
     return None
+
+
+def _moved_on() -> Outcome:
+    return Outcome("claimed", "another worker has it, or it changed just now")
 
 
 def _overdue(known: ActionRecord | None, run: RunContext) -> bool:

@@ -9,14 +9,17 @@ from typing import Any
 from agentkit.action import Action, Outcome
 from agentkit.effects import Checkable, Compensable, Effect, ExactInverse, Findable
 from agentkit.execution.context import RunContext
-from agentkit.journal.actions import Intent
+from agentkit.journal.claims import Intent
 
 log = logging.getLogger("agentkit")
 
 
-def intent_of(action: Action, run: RunContext) -> Intent:
-    """The intent of a first attempt. The inverse is data, parameterised by our own key: no result is known yet."""
-    key = hmac.digest(run.secret, f"{action.id}:{action.digest}".encode(), "sha256").hex()
+def intent_of(action: Action, run: RunContext, key: str | None = None) -> Intent:
+    """The intent of an attempt. The inverse is data, parameterised by our own key: no result is known yet.
+
+    `key` is the one that an earlier attempt was made with, if there was one: it stays, whatever has changed since.
+    """
+    key = key or hmac.digest(run.secret, f"{action.id}:{action.digest}".encode(), "sha256").hex()
     effect = Effect(key, action.keywords(), None)
     quote = None
     if isinstance(action.tool.undo, Compensable) and action.tool.undo.quote:
@@ -42,8 +45,8 @@ async def inverse_after(action: Action, outcome: Outcome[Any], run: RunContext) 
     if not isinstance(action.tool.undo, ExactInverse | Compensable):
         return None
     record = await run.journal.action(action.id)
-    result = action.tool.result.validate_python(outcome.result)
     try:
+        result = action.tool.loaded(outcome.result)
         return _inverse(action, Effect(record.key or "", action.keywords(), result))
     except Exception:  # The effect has happened and must be recorded; the inverse stored before it still stands.
         log.exception("the inverse of %s failed on its result; the one stored before the effect is kept", action.id)

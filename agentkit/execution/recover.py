@@ -35,7 +35,7 @@ async def _again(action: Action, taken: ActionRecord, seen: Seen, run: RunContex
     if taken.attempts >= MOST_ATTEMPTS:
         reason = f"{taken.attempts} attempts died in it"
         return Outcome("failed", reason) if seen.what == "nothing" else Outcome("in_doubt", reason)
-    claimed = await run.journal.claim_again(taken, intent_of(action, run), run.owner)
+    claimed = await run.journal.claim_again(taken, intent_of(action, run, taken.key), run.owner)
     if claimed is None:
         return Outcome("claimed", "another worker has it")
     return await execute(action, claimed, run, in_question=seen.what == "repeatable")

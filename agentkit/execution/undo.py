@@ -107,13 +107,18 @@ async def make_plan(target: str, undo: RunContext) -> tuple[RunRecord, list[Undo
     )
     await undo.journal.open_run(record)
     steps = [step for n, action in enumerate(targets) if (step := await _step(n, action, undo))]
-    plan = {"steps": [step.as_data() for step in steps], "digest": plan_digest(run.id, steps), "approved": None}
+    plan = {
+        "target": target,
+        "steps": [step.as_data() for step in steps],
+        "digest": plan_digest(run.id, steps),
+        "approved": None,
+    }
     return await undo.journal.set_plan(undo.run, plan), steps
 
 
 async def _targets(target: str, journal: Journal) -> tuple[RunRecord, list[ActionRecord]]:
     """The actions to take back, newest first: what builds on something goes before it."""
-    if target.startswith("a-"):
+    if target.startswith("a-") and not await journal.runs(id=target):
         one = await journal.action(target)
         actions = _with_dependents(one.id, await journal.actions(one.run))
         return await journal.run(one.run), list(reversed(actions))
@@ -195,7 +200,8 @@ async def carry_out(record: RunRecord, undo: RunContext) -> Standing:
         return Standing("waiting", "the plan is not approved yet")
     steps = [UndoStep(**step) for step in plan["steps"]]
     actions = {action.id: action for action in await undo.journal.actions(record.undoes or "")}
-    left: set[str] = set()
+    left = {action.id for action in _unplanned(actions, steps, undo)}
+    late = sorted(left) if frozen_by(record) else []
     outcomes: list[Outcome] = []
     for number, step in enumerate(steps):
         outcome = await _do(number, step, actions, left, plan["approved"], undo)
@@ -205,12 +211,38 @@ async def carry_out(record: RunRecord, undo: RunContext) -> Standing:
     now = standing_on([outcome for outcome in outcomes if not outcome.final], undo)
     if now.status == "waiting":
         return now
-    standing = _ending(steps, outcomes)
-    await undo.journal.set_status(record.undoes or "", standing.status, f"by {record.id}")
+    standing = _ending(steps, outcomes, [actions[action] for action in late])
+    if frozen_by(record):
+        await undo.journal.set_status(record.undoes or "", standing.status, f"by {record.id}")
     return standing
 
 
-def _ending(steps: list[UndoStep], outcomes: list[Outcome]) -> Standing:
+def frozen_by(undo: RunRecord) -> bool:
+    """Whether an undo was agreed to that takes back all of its run: nothing more may happen in that run then."""
+    plan = undo.plan or {}
+    return bool(plan.get("approved")) and plan.get("target") == undo.undoes
+
+
+def _unplanned(
+    actions: Mapping[str, ActionRecord], steps: list[UndoStep], undo: RunContext
+) -> list[ActionRecord]:
+    """What stands, or may come to, and was not there yet when the plan was made."""
+    planned = {step.action for step in steps}
+    return [
+        action
+        for action in actions.values()
+        if action.id not in planned
+        and not action.undone_by
+        and action.state not in ("refused", "failed")
+        and not _only_reads(action, undo)
+    ]
+
+
+def _only_reads(action: ActionRecord, undo: RunContext) -> bool:
+    return any(tool.read_only for tool in undo.toolbox if tool.name == action.tool)
+
+
+def _ending(steps: list[UndoStep], outcomes: list[Outcome], late: list[ActionRecord]) -> Standing:
     """The honest end: never plain done when something stays or is stuck."""
     report: dict[str, list[dict[str, str]]] = {"restored": [], "compensated": [], "residue": [], "stuck": []}
     for step, outcome in zip(steps, outcomes, strict=True):
@@ -218,6 +250,9 @@ def _ending(steps: list[UndoStep], outcomes: list[Outcome]) -> Standing:
         report[_heading(step, outcome)].append(line)
         if step.how == "compensates" and outcome.status == "done" and _cost(step) != 0:
             report["residue"].append(line)
+    for action in late:
+        note = "came after the plan was made; plan the undo again"
+        report["stuck"].append({"action": action.id, "tool": action.tool, "note": note})
     if report["stuck"]:
         return Standing("stuck", f"{len(report['stuck'])} could not be taken back", report)
     if report["residue"]:
@@ -233,6 +268,8 @@ async def _do(
     approved: Mapping[str, Any],
     undo: RunContext,
 ) -> Outcome:
+    if taken_back := actions[step.action].undone_by:
+        return Outcome("done", f"taken back by {taken_back}")
     if standing := [a.id for a in actions.values() if step.action in a.depends_on and a.id in left]:
         return Outcome("failed", f"{', '.join(standing)} was built on it and still stands")
     if step.how == "cancels":

@@ -6,11 +6,9 @@ from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
-
 from agentkit.action import Action
 from agentkit.canonical import canonical
+from agentkit.errors import JournalUnavailable
 from agentkit.execution.context import RunContext
 from agentkit.journal.records import ActionRecord
 from agentkit.tool import ToolContext
@@ -44,10 +42,11 @@ async def holding(record: ActionRecord, run: RunContext) -> AsyncGenerator[None]
 
 async def _beat(record: ActionRecord, run: RunContext) -> None:
     """Renew the lease until it turns out to be lost; the tool then learns it at its point of no return."""
-    while True:
+    ours = True
+    while ours:
         await asyncio.sleep(run.limits.lease.total_seconds() / 3)
-        if not await run.journal.renew(record, run.owner, run.limits.lease):
-            return
+        with contextlib.suppress(JournalUnavailable):  # the next beat may get through
+            ours = await run.journal.renew(record, run.owner, run.limits.lease)
 
 
 def dumped(action: Action, value: Any) -> tuple[Any, str]:
@@ -57,5 +56,5 @@ def dumped(action: Action, value: Any) -> tuple[Any, str]:
         data = adapter.dump_python(adapter.validate_python(value), mode="json")
         canonical(data)
         return data, ""
-    except (ValidationError, PydanticSerializationError, TypeError, ValueError) as error:
+    except Exception as error:  # The effect has happened: whatever a type's own code raises, it must be recorded.
         return None, f"the result does not fit the tool's type: {error}"

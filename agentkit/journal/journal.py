@@ -1,12 +1,12 @@
 """The journal: what happened and what may happen next, written once over any store."""
 
+from agentkit.journal.claims import Claims
 from agentkit.journal.memory import MemoryStore
-from agentkit.journal.questions import Questions
 from agentkit.journal.runs import Runs
 from agentkit.journal.sql import SqlStore
 
 
-class Journal(Questions, Runs):
+class Journal(Claims, Runs):
     """The single source of truth about effects. Every method is one transaction."""
 
     @classmethod

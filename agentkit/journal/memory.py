@@ -47,16 +47,21 @@ class _MemoryTransaction:
     def get(self, kind: type[AnyRecord], *key: Any) -> AnyRecord | None:
         return copy.deepcopy(self._tables[kind].get(key))
 
-    def find(self, kind: type[AnyRecord], **equals: Any) -> list[AnyRecord]:
+    def find(self, kind: type[AnyRecord], /, **equals: Any) -> list[AnyRecord]:
         found = [record for record in self._tables[kind].values() if _matches(record, equals)]
         return copy.deepcopy(sorted(found, key=lambda record: [getattr(record, name) for name in kind.ORDER]))
 
     def add(self, record: Record) -> None:
         if _key(record) in self._tables[type(record)]:
-            raise ValueError(f"{type(record).__name__} {_key(record)} exists already")
-        self.save(record)
+            raise ValueError(f"there is a {type(record).__name__} {_key(record)} already")
+        self._put(record)
 
     def save(self, record: Record) -> None:
+        if _key(record) not in self._tables[type(record)]:
+            raise ValueError(f"there is no {type(record).__name__} {_key(record)} to save")
+        self._put(record)
+
+    def _put(self, record: Record) -> None:
         table, key = self._tables[type(record)], _key(record)
         self._replaced.append((type(record), key, table.get(key)))
         table[key] = copy.deepcopy(record)
@@ -65,7 +70,8 @@ class _MemoryTransaction:
         self._entries.append(copy.deepcopy(entry))
 
     def entries(self, run: str, action: str | None = None) -> list[Entry]:
-        return [line for line in self._entries if line.run == run and action in (None, line.action)]
+        lines = [line for line in self._entries if line.run == run and action in (None, line.action)]
+        return copy.deepcopy(lines)
 
     def take_back(self) -> None:
         del self._entries[self._entries_before :]

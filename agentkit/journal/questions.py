@@ -9,7 +9,8 @@ from agentkit.action import Action
 from agentkit.call import ToolCall
 from agentkit.decision import Decision
 from agentkit.errors import ConsentRefused, NotFound
-from agentkit.journal.actions import Actions, require_action, usable_consents
+from agentkit.journal.actions import Actions, require_action, stands_as
+from agentkit.journal.handles import depends_on, labels_of
 from agentkit.journal.ledger import new_id
 from agentkit.journal.records import ActionRecord, ConsentRecord, QuestionRecord, RunRecord
 from agentkit.journal.runs import require_run
@@ -57,11 +58,16 @@ class Questions(Actions):
         decision: Decision,
         shown: Mapping[str, Any],
         expires: timedelta,
-    ) -> QuestionRecord:
-        """Ask people about an action; the question that is already open stays the one."""
+    ) -> QuestionRecord | None:
+        """Ask people about an action; the question that is already open stays the one.
 
-        def work(tx: Transaction) -> QuestionRecord:
+        Returns None when the action has moved on meanwhile: it was started, ended or edited.
+        """
+
+        def work(tx: Transaction) -> QuestionRecord | None:
             record = self.proposed(tx, call, action, decision)
+            if not stands_as(record, action):
+                return None
             for old in tx.find(QuestionRecord, action=record.id, status="open"):
                 if (old.digest, old.policy, old.needed) == (action.digest, decision.policy, decision.approvals):
                     return old
@@ -69,7 +75,7 @@ class Questions(Actions):
             now = self.clock()
             question = QuestionRecord(
                 new_id("q"), record.run, record.id, "approve", action.digest, decision.policy, decision.approvals,
-                dict(shown), now, now + expires,
+                {**shown, "sources": record.labels}, now, now + expires,
             )  # fmt: skip
             tx.add(question)
             tx.save(replace(record, state="waiting"))
@@ -131,25 +137,26 @@ class Questions(Actions):
             NotFound: no such question.
         """
 
+        said: Literal["approve", "reject"] = "approve" if verdict == "approve" else "reject"
+        edited = revision if said == "approve" else None
+        person = by.strip()
+
         def work(tx: Transaction) -> QuestionRecord:
             asked = _require_question(tx, question)
             record = require_action(tx, asked.action)
-            _check(tx, asked, record, by, digest, self.clock())
+            _check(tx, asked, record, person, digest, self.clock())
             self.note(
-                tx, "answered", record.run, record.id, question=asked.id, verdict=verdict, by=by, proof=proof,
-                reason=reason, edited=dict(revision.arguments) if revision else None,
+                tx, "answered", record.run, record.id, question=asked.id, verdict=said, by=person, proof=proof,
+                reason=reason, edited=dict(edited.arguments) if edited else None,
             )  # fmt: skip
-            if revision:
-                record = replace(
-                    record, arguments=dict(revision.arguments), digest=revision.digest, revision=record.revision + 1
-                )
-                tx.save(record)
+            if edited:
+                record = _revised(tx, record, edited)
             consent = ConsentRecord(
-                new_id("c"), asked.id, record.run, record.id, record.digest, asked.policy, verdict, by, proof, reason,
-                self.clock(), asked.expires_at,
+                new_id("c"), asked.id, record.run, record.id, record.digest, asked.policy, said, person, proof,
+                reason, self.clock(), asked.expires_at,
             )  # fmt: skip
             tx.add(consent)
-            return self._after_answer(tx, asked, record, consent, edited=revision is not None)
+            return self._after_answer(tx, asked, record, consent, edited=edited is not None)
 
         return await self.store.write(work)
 
@@ -189,10 +196,32 @@ class Questions(Actions):
         return closed
 
 
+def _revised(tx: Transaction, record: ActionRecord, revision: Revision) -> ActionRecord:
+    """The action with arguments as a person edited them; where they come from is looked up anew."""
+    labels = labels_of(tx, record.run, revision.arguments)
+    revised = replace(
+        record, arguments=dict(revision.arguments), digest=revision.digest, revision=record.revision + 1,
+        labels=labels, depends_on=depends_on(labels),
+    )  # fmt: skip
+    tx.save(revised)
+    return revised
+
+
+def usable_consents(
+    tx: Transaction, record: ActionRecord, policy: str, now: datetime
+) -> list[ConsentRecord]:
+    """Approvals of just this revision under just this policy, neither expired nor spent, one for each person."""
+    consents = tx.find(
+        ConsentRecord, action=record.id, digest=record.digest, policy=policy, verdict="approve", spent_at=None
+    )
+    in_time = [consent for consent in consents if consent.expires_at is None or now < consent.expires_at]
+    return list({consent.by: consent for consent in in_time}.values())
+
+
 def _check(
     tx: Transaction, asked: QuestionRecord, record: ActionRecord, by: str, digest: str | None, now: datetime
 ) -> None:
-    if not by.strip():
+    if not by:
         raise ConsentRefused("an answer needs a name: say who answers (by=...)")
     if asked.kind == "settle":
         raise ConsentRefused(f"{asked.id} asks what happened: answer it with `agentkit settle {asked.action}`")

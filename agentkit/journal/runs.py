@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from agentkit.errors import BudgetExhausted, NotFound
 from agentkit.journal.ledger import Ledger
 from agentkit.journal.records import ActionRecord, Entry, ReplyRecord, RunRecord, RunStatus
 from agentkit.journal.store import Transaction
+
+UNENDED: Final = ("running", "waiting", "stopped")
+UNDO_ENDINGS: Final = ("rolled_back", "rolled_back_with_residue", "stuck")
 
 
 class Runs(Ledger):
@@ -53,7 +56,7 @@ class Runs(Ledger):
             record = require_run(tx, run)
             if (record.status, record.reason, record.answer) == (status, reason, answer):
                 return record
-            if record.status not in ("running", "waiting", "stopped") and status in ("running", "waiting"):
+            if record.status not in UNENDED and status not in UNDO_ENDINGS:
                 return record  # another worker has brought it to its end meanwhile
             record = replace(record, status=status, reason=reason, answer=answer, updated_at=self.clock())
             tx.save(record)

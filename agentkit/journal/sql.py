@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, inspect, make_url, select, update
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.sql import ColumnElement
 
 from agentkit.errors import JournalUnavailable
@@ -18,6 +18,9 @@ from agentkit.journal.tables import SCHEMA_VERSION, TABLES, entries, meta, metad
 
 SPANS = "agentkit_spans"  # the traces may have come first
 APPLICATION_ID = 0x61676B74  # "agkt", in the header of the file: `file acts.db` and foreign programs can see it
+
+LOCKED_FOR = 30.0
+"""Seconds that a transaction waits for those of other processes."""
 
 
 class SqlStore:
@@ -73,7 +76,7 @@ class SqlStore:
         try:
             with self._engine.connect().execution_options(agentkit_reading=reading) as connection, connection.begin():
                 return work(_SqlTransaction(connection, self._tenant))
-        except OperationalError as error:
+        except DatabaseError as error:
             raise JournalUnavailable(
                 f"the journal {_shown(str(self._engine.url))} did not take the transaction: {error.orig}. "
                 "Nothing of it was kept; free the lock or the disk and resume"
@@ -89,19 +92,25 @@ class _SqlTransaction:
         found = self.find(kind, **dict(zip(kind.KEY, key, strict=True)))
         return found[0] if found else None
 
-    def find(self, kind: type[AnyRecord], **equals: Any) -> list[AnyRecord]:
+    def find(self, kind: type[AnyRecord], /, **equals: Any) -> list[AnyRecord]:
         table = TABLES[kind]
         columns = [table.c[field.name] for field in fields(kind)]
         query = select(*columns).where(*self._conditions(table, equals)).order_by(*[table.c[n] for n in kind.ORDER])
         return [kind(**row) for row in self._connection.execute(query).mappings()]
 
     def add(self, record: Record) -> None:
-        self._connection.execute(insert(TABLES[type(record)]).values(tenant=self._tenant, **_columns(record)))
+        try:
+            self._connection.execute(
+                insert(TABLES[type(record)]).values(tenant=self._tenant, **_columns(record))
+            )
+        except IntegrityError as error:
+            raise ValueError(f"there is a {type(record).__name__} {_key(record)} already: {error.orig}") from error
 
     def save(self, record: Record) -> None:
         table = TABLES[type(record)]
-        key = {name: getattr(record, name) for name in record.KEY}
-        self._connection.execute(update(table).where(*self._conditions(table, key)).values(**_columns(record)))
+        changed = update(table).where(*self._conditions(table, _key(record))).values(**_columns(record))
+        if self._connection.execute(changed).rowcount != 1:
+            raise ValueError(f"there is no {type(record).__name__} {_key(record)} to save")
 
     def append(self, entry: Entry) -> None:
         self._connection.execute(insert(entries).values(tenant=self._tenant, **_columns(entry)))
@@ -123,6 +132,10 @@ def _columns(record: Any) -> dict[str, Any]:
     return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
+def _key(record: Record) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.KEY}
+
+
 def _engine(url: str, create: bool) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -135,7 +148,8 @@ def _engine(url: str, create: bool) -> Engine:
     if not create and not file.exists():
         raise JournalUnavailable(f"there is no journal at {file}; name one with --journal, or run an agent first")
     # The driver's own transactions begin too late and as readers: two of them then lose each other's updates.
-    engine = create_engine(url, connect_args={"timeout": 30, "isolation_level": None}, pool_size=1, max_overflow=0)
+    how = {"timeout": LOCKED_FOR, "isolation_level": None}
+    engine = create_engine(url, connect_args=how, pool_size=1, max_overflow=0)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
@@ -168,7 +182,7 @@ def _recognise(connection: Connection, url: str, create: bool) -> None:
 
 
 def _check_version(connection: Connection, url: str) -> None:
-    version = connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one()
+    version = connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
     if version != str(SCHEMA_VERSION):
         raise JournalUnavailable(
             f"{_shown(url)} has schema version {version}, this agentkit speaks {SCHEMA_VERSION}; "

@@ -21,16 +21,24 @@ class Transaction(Protocol):
         """The record with that primary key."""
         ...
 
-    def find(self, kind: type[AnyRecord], **equals: Any) -> list[AnyRecord]:
+    def find(self, kind: type[AnyRecord], /, **equals: Any) -> list[AnyRecord]:
         """Records whose columns have these values (a tuple means any of them), in the record's own order."""
         ...
 
     def add(self, record: Record) -> None:
-        """A new record."""
+        """A new record.
+
+        Raises:
+            ValueError: there is one of that key already.
+        """
         ...
 
     def save(self, record: Record) -> None:
-        """The new state of a record that exists."""
+        """The new state of a record that exists.
+
+        Raises:
+            ValueError: there is none of that key.
+        """
         ...
 
     def append(self, entry: Entry) -> None:

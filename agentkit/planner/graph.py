@@ -1,7 +1,9 @@
 """The planner as a state machine: plan -> act -> observe -> ... -> finish. The only door to LangGraph."""
 
 import contextlib
+import logging
 import os
+import sqlite3
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -17,6 +19,8 @@ from agentkit.execution.forward import Standing
 from agentkit.planner.pursuit import Pursuit
 from agentkit.planner.state import PlannerState, at_start
 
+log = logging.getLogger("agentkit")
+
 STEPS = 100_000
 """LangGraph's own step limit, set out of the way: the budget is what stops a run."""
 
@@ -27,8 +31,18 @@ async def checkpoints(path: str | None) -> AsyncGenerator[BaseCheckpointSaver[An
     if path is None:
         yield InMemorySaver()
     else:
-        async with AsyncSqliteSaver.from_conn_string(path) as saver:
-            yield saver
+        async with contextlib.AsyncExitStack() as opened:
+            yield await _opened(path, opened)
+
+
+async def _opened(path: str, opened: contextlib.AsyncExitStack) -> BaseCheckpointSaver[Any]:
+    try:
+        saver = await opened.enter_async_context(AsyncSqliteSaver.from_conn_string(path))
+        await saver.setup()
+    except sqlite3.Error as error:
+        log.warning("cannot use %s (%s): planner states are kept in memory, and nothing is lost by it", path, error)
+        return InMemorySaver()
+    return saver
 
 
 async def pursue(pursuit: Pursuit, saver: BaseCheckpointSaver[Any]) -> Standing:

@@ -15,7 +15,7 @@ class PolicyText:
     name: str
     """The first half of a rule's name: `supervised` in `supervised/reads-run`."""
     text: str
-    file: str
+    file: str = "<policy text>"
     """What error messages call the place."""
 
 

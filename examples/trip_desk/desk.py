@@ -30,7 +30,14 @@ def desk() -> Agent:
     return desk_of(World.attach(os.environ["TRIP_DESK"]), dies_in=os.environ.get("TRIP_DESK_DIES_IN"))
 
 
-def desk_of(world: World, *, dies_in: str | None = None, **options: Any) -> Agent:
+def desk_of(
+    world: World,
+    *,
+    dies_in: str | None = None,
+    hold: timedelta = HOLD,
+    may_land: timedelta = MAY_LAND,
+    copy_is_proof: bool = False,
+) -> Agent:
     """An agent with the hands of the desk. A scripted clerk thinks for it, unless a model is set."""
     at, password = world.addresses, SecretStr(world.desk.password)
     email = Email(
@@ -38,8 +45,9 @@ def desk_of(world: World, *, dies_in: str | None = None, **options: Any) -> Agen
             address=world.desk.address, password=password, security="none",
             smtp_host=at.smtp_host, smtp_port=at.smtp_port, imap_host=at.imap_host, imap_port=at.imap_port,
         ),
-        hold=HOLD,
-        may_land=MAY_LAND,
+        hold=hold,
+        may_land=may_land,
+        copy_is_proof=copy_is_proof,
     )  # fmt: skip
     booking = Booking(Octo(url=at.octo_url, token=SecretStr(world.octo_token)))
     calendar = Calendar(CalendarAccount(url=at.calendar_url, username=world.desk.address, password=password))
@@ -50,7 +58,6 @@ def desk_of(world: World, *, dies_in: str | None = None, **options: Any) -> Agen
         name="trip-desk",
         instructions=INSTRUCTIONS,
         settings=settings,
-        **options,
     )
 
 

@@ -11,7 +11,6 @@ from pydantic import SecretStr
 from agentkit.errors import ToolFailed
 from agentkit_tools.booking import Booking, Octo
 from agentkit_tools.booking.kit import booking_uuid
-from agentkit_tools.proof import StillInDoubt
 from examples.trip_desk.evidence import effects
 
 pytestmark = pytest.mark.servers
@@ -30,6 +29,16 @@ def contact(world, held, **changes):
 
 def seen(world, uuid):
     return [each for each in effects(world).bookings if each.uuid == uuid]
+
+
+@pytest.fixture(autouse=True)
+def places_for_everybody(world):
+    """A departure has few places; each test gives back what it took."""
+    yield
+    token = {"Authorization": f"Bearer {world.octo_token}"}
+    for each in effects(world).live_bookings:
+        url = f"{world.addresses.octo_url}/bookings/{each.uuid}/cancel"
+        httpx.post(url, json={}, headers=token, trust_env=False).raise_for_status()
 
 
 @pytest.fixture
@@ -96,8 +105,9 @@ async def test_another_body_under_the_same_key_is_still_the_same_booking(world, 
 
 async def test_a_hold_that_is_over_is_no_hold(world, booking, context, call, held):
     await call(booking.release, context(1), uuid=held.uuid)
-    with pytest.raises(ToolFailed, match="CANCELLED"):
+    with pytest.raises(ToolFailed, match="CANCELLED") as error:
         await call(booking.reserve, context(100, attempt=2), **wish(world))
+    assert error.value.ever
 
 
 @pytest.mark.parametrize("changes", [{"places": 500}, {"option_id": "x"}, {"product_id": "../bookings"}])
@@ -169,22 +179,22 @@ async def test_a_cancelled_booking_counts_as_released(booking, context, call, co
     assert (await call(booking.release, context(2), uuid=confirmed.uuid)).status == "CANCELLED"
 
 
-async def test_a_server_that_is_not_there_proves_that_nothing_happened_at_the_first_attempt_only(
-    world, nobody, context, call
+@pytest.mark.parametrize("attempt", [1, 2])
+async def test_a_server_that_is_not_there_proves_nothing_about_other_attempts(
+    world, nobody, context, call, attempt
 ):
-    with pytest.raises(ToolFailed, match="ConnectError"):
-        await call(nobody.reserve, context(), **wish(world))
-    with pytest.raises(StillInDoubt):
-        await call(nobody.reserve, context(attempt=2), **wish(world))
+    with pytest.raises(ToolFailed, match="ConnectError") as error:
+        await call(nobody.reserve, context(attempt=attempt), **wish(world))
+    assert not error.value.ever
 
 
-async def test_a_wrong_token_proves_nothing_about_an_earlier_attempt(world, octo, context, call):
+@pytest.mark.parametrize("attempt", [1, 2])
+async def test_a_wrong_token_proves_nothing_about_other_attempts(world, octo, context, call, attempt):
     kit = Booking(octo.model_copy(update={"token": SecretStr("hunter2")}))
     with pytest.raises(ToolFailed, match="UNAUTHORIZED") as error:
-        await call(kit.reserve, context(), **wish(world))
+        await call(kit.reserve, context(attempt=attempt), **wish(world))
     assert "hunter2" not in str(error.value)
-    with pytest.raises(StillInDoubt):
-        await call(kit.reserve, context(attempt=2), **wish(world))
+    assert not error.value.ever
 
 
 async def test_an_answer_that_comes_too_late_is_in_doubt(world, octo, context, call):

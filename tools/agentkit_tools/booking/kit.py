@@ -58,7 +58,7 @@ class Booking:
 
     async def _products(self, ctx: ToolContext) -> list[Product]:
         """List everything that is sold, with its options, units and prices."""
-        found = await self._octo.ask(ctx, list[ProductDocument], "GET", "products")
+        found = await self._octo.ask(list[ProductDocument], "GET", "products")
         return [document.product() for document in found]
 
     async def _availability(
@@ -70,7 +70,7 @@ class Booking:
         places: Annotated[int, Field(ge=1)],
     ) -> list[Availability]:
         """List the departures of a product on these local days, with the price of so many places together."""
-        option = await self._option(ctx, product_id, None)
+        option = await self._option(product_id, None)
         body = {
             "productId": product_id,
             "optionId": option.id,
@@ -78,12 +78,12 @@ class Booking:
             "localDateEnd": day_to.isoformat(),
             "units": [{"id": option.usual_unit.id, "quantity": places}],
         }
-        found = await self._octo.ask(ctx, list[AvailabilityDocument], "POST", "availability", body=body)
+        found = await self._octo.ask(list[AvailabilityDocument], "POST", "availability", body=body)
         return [document.availability(product_id, option.id) for document in found]
 
     async def _get(self, ctx: ToolContext, uuid: str) -> Reservation:
         """Look at a booking as it stands."""
-        return (await self._booking(ctx, uuid)).reservation()
+        return (await self._booking(uuid)).reservation()
 
     async def _reserve(
         self,
@@ -96,9 +96,9 @@ class Booking:
     ) -> Reservation:
         """Hold places for some minutes, without obligation. Unless it is confirmed, a hold ends by itself."""
         uuid = booking_uuid(ctx.key)
-        known = await self._booked(ctx, uuid) if ctx.attempt > 1 else None
+        known = await self._booked(uuid) if ctx.attempt > 1 else None
         if known is None:
-            option = await self._option(ctx, product_id, option_id)
+            option = await self._option(product_id, option_id)
             body = {
                 "uuid": uuid,
                 "productId": product_id,
@@ -108,9 +108,11 @@ class Booking:
                 "expirationMinutes": minutes,
                 "resellerReference": ctx.action,
             }
-            known = await self._hold(ctx, uuid, body)
+            known = await self._hold(uuid, body)
         if known.is_over:
-            raise ToolFailed(f"the places are not held: the booking is {known.status}; reserve again")
+            raise ToolFailed(
+                f"nothing is held any more: the booking is {known.status}; reserve again", ever=True
+            )
         return known.reservation()
 
     async def _confirm(
@@ -123,11 +125,13 @@ class Booking:
         currency: str,
     ) -> Reservation:
         """Turn a hold into a binding booking, if its price is still the expected one."""
-        before = await self._booking(ctx, uuid)
+        before = await self._booking(uuid)
         if before.status == "CONFIRMED":
             return _ours(ctx, before).reservation()
         if before.status != "ON_HOLD":
-            raise ToolFailed(f"only a hold can be confirmed; this booking is {before.status}")
+            # What has expired was never confirmed, and nothing can confirm it now.
+            never = before.status == "EXPIRED"
+            raise ToolFailed(f"only a hold can be confirmed; this booking is {before.status}", ever=never)
         _check_price(before, expected_total, currency)
         body = {
             "contact": {"fullName": contact_name, "emailAddress": contact_email},
@@ -141,7 +145,7 @@ class Booking:
 
     async def _quote(self, ctx: ToolContext, uuid: str) -> Quote:
         """Ask what cancelling a booking would cost now. Changes nothing."""
-        return (await self._quoted(ctx, uuid)).quote()
+        return (await self._quoted(uuid)).quote()
 
     async def _cancel(
         self,
@@ -151,12 +155,12 @@ class Booking:
         max_fee: Decimal | None = None,
     ) -> Reservation:
         """Cancel a booking, at most for this fee in the booking's currency; without max_fee at any fee."""
-        before = await self._booking(ctx, uuid)
+        before = await self._booking(uuid)
         if before.is_over:
             return before.reservation()
         body = {"reason": reason}
         if max_fee is not None:
-            body["quoteId"] = await self._within(ctx, uuid, max_fee)
+            body["quoteId"] = await self._within(uuid, max_fee)
         after = await self._octo.change(BookingDocument, "bookings", uuid, "cancel", body=body)
         return after.reservation()
 
@@ -165,7 +169,7 @@ class Booking:
 
         OCTO has no conditional cancellation: a confirmation between our look and our release is lost.
         """
-        before = await self._booking(ctx, uuid)
+        before = await self._booking(uuid)
         if before.is_over:
             return before.reservation()
         if before.status != "ON_HOLD":
@@ -174,41 +178,41 @@ class Booking:
         after = await self._octo.change(BookingDocument, "bookings", uuid, "cancel", body=body)
         return after.reservation()
 
-    async def _booking(self, ctx: ToolContext, uuid: str) -> BookingDocument:
-        return await self._octo.ask(ctx, BookingDocument, "GET", "bookings", uuid)
+    async def _booking(self, uuid: str) -> BookingDocument:
+        return await self._octo.ask(BookingDocument, "GET", "bookings", uuid)
 
-    async def _booked(self, ctx: ToolContext, uuid: str) -> BookingDocument | None:
+    async def _booked(self, uuid: str) -> BookingDocument | None:
         """What an earlier attempt has booked, if it has."""
-        return await self._octo.find(ctx, BookingDocument, "bookings", uuid)
+        return await self._octo.find(BookingDocument, "bookings", uuid)
 
-    async def _hold(self, ctx: ToolContext, uuid: str, body: dict[str, Any]) -> BookingDocument:
+    async def _hold(self, uuid: str, body: dict[str, Any]) -> BookingDocument:
         try:
             return await self._octo.change(BookingDocument, "bookings", body=body)
         except Refused as refusal:
-            if refusal.status != 409 or (known := await self._booked(ctx, uuid)) is None:
+            if refusal.status != 409 or (known := await self._booked(uuid)) is None:
                 raise
             return known
 
-    async def _option(self, ctx: ToolContext, product_id: str, option_id: str | None) -> OptionDocument:
-        product = await self._octo.ask(ctx, ProductDocument, "GET", "products", product_id)
+    async def _option(self, product_id: str, option_id: str | None) -> OptionDocument:
+        product = await self._octo.ask(ProductDocument, "GET", "products", product_id)
         options = [each for each in product.default_first if option_id in (None, each.id)]
         if not options or not options[0].units:
             there_is = [each.id for each in product.options if each.units]
             raise ToolFailed(f"{product_id} has no option {option_id!r} to book; there are {there_is}")
         return options[0]
 
-    async def _quoted(self, ctx: ToolContext, uuid: str) -> QuoteDocument:
+    async def _quoted(self, uuid: str) -> QuoteDocument:
         path = ("bookings", uuid, "cancel", "quote")
         try:
-            return await self._octo.ask(ctx, QuoteDocument, "POST", *path, body={})
+            return await self._octo.ask(QuoteDocument, "POST", *path, body={})
         except Refused as refusal:
             if refusal.status in (404, 405):
                 raise ToolFailed("this booking server does not say what a cancellation costs") from refusal
             raise
 
-    async def _within(self, ctx: ToolContext, uuid: str, max_fee: Decimal) -> str:
+    async def _within(self, uuid: str, max_fee: Decimal) -> str:
         """The id of a quote that stays within the limit; the server then honours its fee."""
-        document = await self._quoted(ctx, uuid)
+        document = await self._quoted(uuid)
         quote = document.quote()
         if quote.cost > max_fee:
             raise ToolFailed(f"cancelling costs {quote.cost} {quote.currency} now, more than {max_fee}")

@@ -9,8 +9,6 @@ import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, TypeAdapter
 
 from agentkit.errors import ToolFailed
-from agentkit.tool import ToolContext
-from agentkit_tools.proof import nothing_happened
 from agentkit_tools.secrecy import is_loopback, require_https
 
 T = TypeVar("T")
@@ -41,29 +39,25 @@ class Octo(BaseModel):
     timeout: float = 20
     """Seconds to wait for an answer."""
 
-    async def ask(self, ctx: ToolContext, kind: type[T], method: str, *path: str, body: Any = None) -> T:
+    async def ask(self, kind: type[T], method: str, *path: str, body: Any = None) -> T:
         """A request without an effect.
 
         Raises:
-            Refused: the server says no.
-            ToolFailed: no answer; at the first attempt that proves that nothing happened.
-            StillInDoubt: no, or no answer, at a later attempt.
+            ToolFailed: no answer; `Refused` where the server says no.
         """
         try:
-            return await self._asked(ctx, kind, method, path, body)
-        except Refused as refusal:
-            if ctx.attempt == 1:
-                raise
-            raise nothing_happened(ctx, str(refusal)) from refusal
+            return TypeAdapter(kind).validate_python(await self._request(method, path, body))
+        except (httpx.HTTPError, ValueError) as error:
+            raise ToolFailed(f"the booking server did not answer: {_words(error)}") from error
 
-    async def find(self, ctx: ToolContext, kind: type[T], *path: str) -> T | None:
+    async def find(self, kind: type[T], *path: str) -> T | None:
         """What is there, or None when the server knows of no such thing. Raises like `ask`."""
         try:
-            return await self._asked(ctx, kind, "GET", path, None)
+            return await self.ask(kind, "GET", *path)
         except Refused as refusal:
             if refusal.status == 404 or refusal.code.startswith("INVALID_"):
                 return None
-            raise nothing_happened(ctx, str(refusal)) from refusal
+            raise
 
     async def change(self, kind: type[T], *path: str, body: Any) -> T:
         """A request with an effect. At a later attempt, look first whether an earlier one had it.
@@ -77,14 +71,6 @@ class Octo(BaseModel):
             return TypeAdapter(kind).validate_python(await self._request("POST", path, body))
         except NEVER_LEFT as error:
             raise ToolFailed(f"the booking server was not reached: {_words(error)}") from error
-
-    async def _asked(
-        self, ctx: ToolContext, kind: type[T], method: str, path: tuple[str, ...], body: Any
-    ) -> T:
-        try:
-            return TypeAdapter(kind).validate_python(await self._request(method, path, body))
-        except (httpx.HTTPError, ValueError) as error:
-            raise nothing_happened(ctx, f"the booking server did not answer: {_words(error)}") from error
 
     async def _request(self, method: str, path: tuple[str, ...], body: Any) -> Any:
         url = self.url + "/".join(quote(part, safe="") for part in path)

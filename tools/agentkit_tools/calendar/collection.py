@@ -14,10 +14,8 @@ from caldav.elements.dav import GetEtag
 from caldav.lib.error import AuthorizationError, DAVError
 
 from agentkit.errors import ToolFailed
-from agentkit.tool import ToolContext
 from agentkit_tools.calendar.account import CalendarAccount
 from agentkit_tools.calendar.event import Event, event_in, show
-from agentkit_tools.proof import nothing_happened
 from agentkit_tools.secrecy import is_loopback
 
 ICALENDAR = {"Content-Type": "text/calendar; charset=utf-8"}
@@ -44,27 +42,27 @@ class Collection:
     def __init__(self, account: CalendarAccount) -> None:
         self._account = account
 
-    def create(self, ctx: ToolContext, url: str, content: bytes) -> Written | None:
+    def create(self, url: str, content: bytes) -> Written | None:
         """Store a new object; None when there is one already."""
-        response = self._send(ctx, "PUT", url, content, {**ICALENDAR, "If-None-Match": "*"})
+        response = self._send("PUT", url, content, {**ICALENDAR, "If-None-Match": "*"})
         if response.status in (201, 204):
             return Written(_strong(response.headers.get("ETag")))
-        return self._not_met(ctx, response, None)
+        return self._not_met(response, None)
 
-    def delete(self, ctx: ToolContext, url: str, etag: str) -> Literal["deleted", "gone", "changed"]:
+    def delete(self, url: str, etag: str) -> Literal["deleted", "gone", "changed"]:
         """Delete the object if it still is this version."""
-        response = self._send(ctx, "DELETE", url, b"", {"If-Match": etag})
+        response = self._send("DELETE", url, b"", {"If-Match": etag})
         if response.status in (404, 410):
             return "gone"
-        return "deleted" if response.status in (200, 204) else self._not_met(ctx, response, "changed")
+        return "deleted" if response.status in (200, 204) else self._not_met(response, "changed")
 
-    def fetch(self, ctx: ToolContext, url: str) -> Stored | None:
+    def fetch(self, url: str) -> Stored | None:
         """What lies there, if anything does."""
-        response = self._send(ctx, "GET", url, b"", {"Accept": "text/calendar"})
+        response = self._send("GET", url, b"", {"Accept": "text/calendar"})
         if response.status in (404, 410):
             return None
         if response.status != 200 or (event := event_in(response.raw)) is None:
-            raise nothing_happened(ctx, f"the calendar did not answer with an event but {response.status}")
+            raise ToolFailed(f"the calendar did not answer with an event but {response.status}")
         return Stored(event, _strong(response.headers.get("ETag")))
 
     def between(self, start: datetime, end: datetime) -> list[Event]:
@@ -85,23 +83,23 @@ class Collection:
         event = item.icalendar_component
         return show(event, str(item.url), _strong(etag), self._account.zone, "RECURRENCE-ID" in event)
 
-    def _not_met(self, ctx: ToolContext, response: Any, condition: Any) -> Any:
+    def _not_met(self, response: Any, condition: Any) -> Any:
         """Read an answer that is not plain success."""
         if response.status == 412:
             return condition
         if 400 <= response.status < 500:
-            raise nothing_happened(ctx, f"the calendar refuses: {response.status} {response.reason}")
+            raise ToolFailed(f"the calendar refuses: {response.status} {response.reason}")
         raise ConnectionError(f"the calendar answered {response.status}; nobody knows what it did")
 
-    def _send(self, ctx: ToolContext, method: str, url: str, content: bytes, headers: dict[str, str]) -> Any:
+    def _send(self, method: str, url: str, content: bytes, headers: dict[str, str]) -> Any:
         try:
             with self._client() as client:
                 return client.request(url, method, content, headers)
         except AuthorizationError as error:
-            raise nothing_happened(ctx, f"the calendar lets {self._account.username} not do that") from error
+            raise ToolFailed(f"the calendar lets {self._account.username} not do that") from error
         except OSError as error:
             if method == "GET" or _never_left(error):
-                raise nothing_happened(ctx, f"the calendar was not reached: {error}") from error
+                raise ToolFailed(f"the calendar was not reached: {error}") from error
             raise
 
     @contextmanager

@@ -78,7 +78,7 @@ class Calendar:
             )
         if etag is None and written is None:
             raise ToolFailed("say which version to delete: give the etag that calendar.list_events shows")
-        return await asyncio.to_thread(self._remove, ctx, url, etag, written)
+        return await asyncio.to_thread(self._remove, url, etag, written)
 
     def _deletion(self, effect: Effect[Event]) -> Proposal[Deleted]:
         """Take back an event: by the etag we wrote, or, where we never learned it, by what we wrote."""
@@ -96,26 +96,26 @@ class Calendar:
     def _store(self, ctx: ToolContext, event: icalendar.Event) -> Event:
         """The URL is made from the key: what lies there already was stored by an earlier attempt of ours."""
         url = self._account.url_of(str(event["UID"]))
-        written = self._collection.create(ctx, url, as_bytes(event, ctx.started_at))
-        etag = written.etag if written else self._still_ours(ctx, url, event)
+        written = self._collection.create(url, as_bytes(event, ctx.started_at))
+        etag = written.etag if written else self._still_ours(url, event)
         return show(event, url, etag, self._account.zone)
 
-    def _still_ours(self, ctx: ToolContext, url: str, event: icalendar.Event) -> str | None:
+    def _still_ours(self, url: str, event: icalendar.Event) -> str | None:
         """The etag of what an earlier attempt stored, unless somebody has changed it since."""
-        there = self._collection.fetch(ctx, url)
+        there = self._collection.fetch(url)
         unchanged = there is not None and fingerprint(there.event) == fingerprint(event)
         return there.etag if there is not None and unchanged else None
 
-    def _remove(self, ctx: ToolContext, url: str, etag: str | None, written: str | None) -> Deleted:
+    def _remove(self, url: str, etag: str | None, written: str | None) -> Deleted:
         if etag is None:
-            there = self._collection.fetch(ctx, url)
+            there = self._collection.fetch(url)
             if there is None:
                 return Deleted(url=url, was_there=False)
             if fingerprint(there.event) != written or there.etag is None:
                 raise ToolFailed("somebody changed the event since it was written; list it again and look")
             etag = there.etag
-        ended = self._collection.delete(ctx, url, etag)
-        if ended == "changed" and self._collection.fetch(ctx, url) is not None:
+        ended = self._collection.delete(url, etag)
+        if ended == "changed" and self._collection.fetch(url) is not None:
             raise ToolFailed("somebody changed the event since that version; list it again and look")
         return Deleted(url=url, was_there=ended == "deleted")
 

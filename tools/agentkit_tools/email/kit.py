@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from agentkit.effects import Blind, Delayable, Findable, ReadOnly, Repeat
+from agentkit.effects import Blind, Checkable, Delayable, Findable, ReadOnly, Repeat
 from agentkit.errors import ToolPartial
 from agentkit.label import Bound, Content
 from agentkit.tool import Tool, ToolContext, tool
@@ -27,6 +27,9 @@ class Email:
         hold: how long a mail is kept back, so that it can still be taken back exactly.
         own_copy: send a copy to the account's own inbox in the same transaction. After a lost answer it
             proves that the mail was sent; without it every such doubt goes to a person.
+        copy_is_proof: the server stores that copy before it accepts the mail, and never loses it, so that its
+            absence proves that nothing was sent. True for a server that delivers to its own mailboxes itself;
+            ask the one who runs it.
         may_land: how long after an attempt ended its copy may still arrive.
     """
 
@@ -36,15 +39,16 @@ class Email:
         *,
         hold: timedelta = timedelta(minutes=2),
         own_copy: bool = True,
+        copy_is_proof: bool = False,
         may_land: timedelta = timedelta(minutes=2),
     ) -> None:
         self._account = account
         self._mailbox = Mailbox(account)
         self._copy_to = account.address if own_copy else None
-        findable: Repeat = Findable(self._find, may_land, marked=True) if own_copy else Blind(marked=True)
+        repeat = self._repeat(own_copy, copy_is_proof, may_land)
         self.search = tool("email.search", repeat=ReadOnly())(self._search)
         self.read = tool("email.read", repeat=ReadOnly())(self._read)
-        self.send = tool("email.send", repeat=findable, undo=Delayable(hold))(self._send)
+        self.send = tool("email.send", repeat=repeat, undo=Delayable(hold))(self._send)
 
     def __iter__(self) -> Iterator[Tool[..., Any]]:
         return iter((self.search, self.read, self.send))
@@ -104,6 +108,14 @@ class Email:
         if refused:
             raise ToolPartial(f"the server refused {', '.join(refused)}; the others have the mail", sent)
         return sent
+
+    def _repeat(self, own_copy: bool, copy_is_proof: bool, may_land: timedelta) -> Repeat:
+        """How much our copy of a mail proves."""
+        if not own_copy:
+            return Blind(marked=True)
+        if copy_is_proof:
+            return Checkable(self._find, may_land, marked=True)
+        return Findable(self._find, may_land, marked=True)
 
     async def _find(self, ctx: ToolContext, to: list[str], **_others: Any) -> Sent | None:
         """The proof that an action's mail was sent: its copy in the inbox. None proves nothing."""

@@ -1,0 +1,184 @@
+"""The trip desk from end to end: asked, approved, killed in the middle, resumed, checked on the servers, undone.
+
+Every step is a process of its own, as in earnest. Run it with `make demo` or `agentkit demo [--json]`.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentkit.execution.run import Run, read_run
+from agentkit.journal.journal import Journal
+from examples.trip_desk.desk import HOLD, journal_file
+from examples.trip_desk.evidence import effects
+from examples.trip_desk.script import GOAL
+from examples.trip_desk.tally import Tally, tally
+from examples.trip_desk.world import World
+
+DESK = "examples.trip_desk.desk:desk"
+APPROVER = "demo approver"
+
+
+def main() -> int:
+    """Play the whole story and say, last, what the servers show."""
+    options = _options()
+    folder = Path(tempfile.mkdtemp(prefix="agentkit-demo-"))
+    try:
+        say("Starting a mail server, a booking server and a calendar server on this machine ...")
+        with World.create(folder / "world") as world:
+            report = Demo(world, asks=sys.stdin.isatty() and not options.yes).play()
+    except KeyboardInterrupt:
+        say("\nStopped. The servers are down and nothing is left behind.")
+        return 130
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if options.json:
+        print(json.dumps(report, indent=2))
+    return 0 if (report["duplicates"], report["lost"]) == (0, 0) else 1
+
+
+@dataclass
+class Demo:
+    """One performance in one world."""
+
+    world: World
+    asks: bool
+    """Whether somebody sits at the terminal; else the demo answers for itself, and says so."""
+
+    def play(self) -> dict[str, Any]:
+        """The story, step by step."""
+        began = time.monotonic()
+        self._letter()
+        run, approved = self._approval()
+        killed = self._killed(run, "booking.confirm" if approved else "booking.release")
+        self._resumed(run)
+        before = self._checked("Now we ask the servers, not the agent, what has happened.", run)
+        undo = self._undone(run)
+        after = self._checked("And once more, after the undo.", run)
+        return {
+            "run": run,
+            "approved_by": self._approver,
+            "killed": killed,
+            "effects": before.found,
+            "duplicates": len(before.duplicates) + len(after.duplicates),
+            "lost": len(before.lost),
+            "undo": {"status": undo.status, **(undo.answer or {})},
+            "effects_after_undo": after.found,
+            "seconds": round(time.monotonic() - began, 1),
+        }
+
+    @property
+    def _approver(self) -> str:
+        return os.environ.get("USER", "you") if self.asks else APPROVER
+
+    def _letter(self) -> None:
+        wish = self.world.wish
+        say(f"\n{self.world.traveller.name} has written to {self.world.desk.address}: {wish.product_title},")
+        say(f"{wish.day}, for {wish.people}. Names, dates and prices are drawn anew for every run.")
+
+    def _approval(self) -> tuple[str, bool]:
+        step("The agent reads the mail, finds the trip and holds the places. Confirming costs money, so it asks.")
+        self._agentkit("run", DESK, GOAL)
+        [run] = self._read_all()
+        [question] = run.waiting
+        if self._yes(f"\nApprove {question.tool} ({question.undo})?"):
+            self._agentkit("approve", question.id, "--by", self._approver)
+            return run.id, True
+        self._agentkit("reject", question.id, "--by", self._approver, "--reason", "not this time")
+        return run.id, False
+
+    def _killed(self, run: str, tool: str) -> dict[str, Any]:
+        step(f"It goes on, and is killed in {tool}: after the server has done it, before anything is written down.")
+        ended = self._agentkit("resume", DESK, run, TRIP_DESK_DIES_IN=tool)
+        [there] = [s for s in self._read(run).steps if s.tool == tool]
+        if ended != -signal.SIGKILL or there.state != "started":
+            raise RuntimeError(f"the kill was not seen: exit code {ended}, and {tool} is {there.state}")
+        say(f"Killed by SIGKILL. The journal has {tool} as '{there.state}': it cannot know what became of it.")
+        return {"tool": tool, "where": "after the effect, before its record", "signal": "SIGKILL"}
+
+    def _resumed(self, run: str) -> None:
+        step("Another process resumes the run. The same request goes out under the same key, and nothing is doubled.")
+        self._agentkit("resume", DESK, run)
+        step(f"The answer to the traveller is held for {HOLD.seconds} s, in which it could be taken back. We wait.")
+        time.sleep(HOLD.total_seconds() + 0.5)
+        self._agentkit("worker", DESK, "--once")
+
+    def _checked(self, title: str, run: str) -> Tally:
+        step(title)
+        seen = tally(effects(self.world), self._read(run))
+        for line in seen.lines:
+            say(f"  {line}")
+        say(f"  duplicates: {len(seen.duplicates)}, lost: {len(seen.lost)}")
+        return seen
+
+    def _undone(self, run: str) -> Run:
+        step("Last, all of it is taken back, as far as the world allows.")
+        self._agentkit("undo", DESK, run, "--by", self._approver, *([] if self.asks else ["--yes"]))
+        undos = [each for each in self._read_all() if each.kind == "undo"]
+        return undos[-1]
+
+    # Processes -------------------------------------------------------------------------------------------------
+
+    def _agentkit(self, *words: str, **environment: str) -> int:
+        """One command in a process of its own, shown as a person would type it."""
+        journal = f"sqlite:///{journal_file(self.world.folder)}"
+        settings = {"TRIP_DESK": str(self.world.folder), "AGENTKIT_JOURNAL": journal, **environment}
+        say("\n$ agentkit " + " ".join(f'"{w}"' if " " in w else w for w in words))
+        command = [sys.executable, "-m", "agentkit.cli", *words]
+        # What the commands print is part of the story; standard output is kept for the report.
+        return subprocess.run(command, env={**os.environ, **settings}, stdout=sys.stderr, check=False).returncode
+
+    def _yes(self, question: str) -> bool:
+        if self.asks:
+            sys.stderr.write(f"{question} [y/n] ")
+            sys.stderr.flush()
+            return sys.stdin.readline().strip().lower() in ("y", "yes")
+        say(f"{question} There is no terminal: '{APPROVER}' answers yes for itself.")
+        return True
+
+    def _read(self, run: str) -> Run:
+        [found] = [each for each in self._read_all() if each.id == run]
+        return found
+
+    def _read_all(self) -> Sequence[Run]:
+        return asyncio.run(_runs_in(f"sqlite:///{journal_file(self.world.folder)}"))
+
+
+async def _runs_in(journal_url: str) -> list[Run]:
+    journal = Journal.open(journal_url, create=False)
+    try:
+        return [await read_run(journal, record.id) for record in await journal.runs()]
+    finally:
+        await journal.close()
+
+
+def step(title: str) -> None:
+    """A heading."""
+    say(f"\n== {title}")
+
+
+def say(text: str) -> None:
+    """To the person watching; standard output is for the report."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="agentkit demo", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print a report as one JSON object at the end")
+    parser.add_argument("--yes", action="store_true", help="do not ask; answer as 'demo approver'")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
