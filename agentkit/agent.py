@@ -132,7 +132,7 @@ class Agent:
         return await self._begin(goal, budget, _nobody)
 
     async def resume(self, run: str, *, budget: Budget | None = None) -> Run:
-        """Take a run up where it stands: after an answer, a crash, or with a larger budget. Never does anything twice.
+        """Take a run up where it stands: after an answer, a crash, or with a larger budget; nothing is done twice.
 
         Raises:
             NotFound: no such run.

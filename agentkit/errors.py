@@ -16,6 +16,7 @@ AgentkitError
     ├── NotFound            no such run, action or question
     ├── ConsentRefused      an answer that cannot count: late, second, foreign, about something else
     ├── BudgetExhausted     a limit of the run is reached; raise it and resume
+    ├── ModelUnavailable    the model did not answer; mend what the reason says, or wait, and resume
     ├── JournalUnavailable  the database is missing, foreign, locked or from another version
     ├── SandboxUnavailable  the walls that an action needs cannot be built here
     └── LeaseLost           another worker took the action over; stop before doing anything
@@ -98,6 +99,10 @@ class ConsentRefused(OperatorMatter):
 
 class BudgetExhausted(OperatorMatter):
     """A limit of the run is reached; raise it and resume."""
+
+
+class ModelUnavailable(OperatorMatter):
+    """The model did not answer: the run stops there and can be resumed. Raise it in a `Model` of your own."""
 
 
 class JournalUnavailable(OperatorMatter):

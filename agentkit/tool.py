@@ -72,6 +72,7 @@ class Tool(Generic[P, R]):
     result_markers: Mapping[str, Marker]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Proposal[R]:
+        """Propose a call. Nothing happens."""
         bound = self.signature.bind(*args, **kwargs)
         try:
             arguments = to_jsonable_python(bound.arguments)

@@ -29,7 +29,7 @@ def undo_in_words(undo: Undo) -> str:
         case Compensable():
             return "can be compensated (a cost and a deadline may apply; they are quoted first)"
         case Delayable(hold):
-            return f"is kept back for {hold.total_seconds():g} s, in which it can be cancelled; then it cannot be undone"
+            return f"is kept back for {hold.total_seconds():g} s and can be cancelled till then; after that it stays"
         case _:
             return "cannot be undone"
 

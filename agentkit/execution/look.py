@@ -61,7 +61,7 @@ async def look(action: Action, record: ActionRecord, run: RunContext) -> Seen:
 def _inside(retention: timedelta, record: ActionRecord, run: RunContext) -> Seen:
     if record.started_at and run.now() < record.started_at + retention:
         return Seen("repeatable")
-    return Seen("unknown", f"the server forgets keys after {retention}, which has passed: sending again could double it")
+    return Seen("unknown", f"the server forgets keys after {retention}, which is over: sending again could double it")
 
 
 async def _ask_the_world(action: Action, record: ActionRecord, run: RunContext) -> Seen:

@@ -34,9 +34,10 @@ async def attempt(action: Action, context: ToolContext, run: RunContext, *, in_q
         LeaseLost: another worker has taken over; nothing was done under the old claim.
         Exception: anything else may have come after the world had already changed.
     """
+    pause = run.limits.retry_wait.total_seconds()
     retrying = AsyncRetrying(
         stop=stop_after_attempt(ATTEMPTS if repeatable(action) else 1),
-        wait=wait_exponential_jitter(multiplier=run.limits.retry_wait.total_seconds()),
+        wait=wait_exponential_jitter(multiplier=pause, jitter=pause),
         retry=retry_if_exception(_passing),
         reraise=True,
     )
@@ -44,7 +45,8 @@ async def attempt(action: Action, context: ToolContext, run: RunContext, *, in_q
     async for again in retrying:
         number = again.retry_state.attempt_number
         with again:
-            return await _once(action, replace(context, attempt=context.attempt + number - 1), in_question or number > 1)
+            this = replace(context, attempt=context.attempt + number - 1)
+            return await _once(action, this, in_question or number > 1)
     raise AssertionError("tenacity reraises the last error")
 
 

@@ -11,7 +11,6 @@ from agentkit.journal.journal import Journal
 from agentkit.journal.records import ActionRecord, RunKind, RunStatus
 from agentkit.toolbox import Toolbox
 
-
 OVER: frozenset[str] = frozenset({"failed", "finished", "rolled_back", "rolled_back_with_residue", "stuck"})
 """A run in one of these states is not taken up again."""
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from agentkit.action import Outcome
 from agentkit.call import Proposal, Slot, ToolCall
 from agentkit.canonical import digest
-from agentkit.effects import Compensable, Quote
+from agentkit.effects import Compensable, Delayable, Quote
 from agentkit.errors import ConsentRefused, InvalidToolCall, NotFound
 from agentkit.execution.context import RunContext
 from agentkit.execution.forward import Standing, standing_on
@@ -17,6 +17,7 @@ from agentkit.execution.run import Run
 from agentkit.journal.journal import Journal
 from agentkit.journal.ledger import new_id
 from agentkit.journal.records import ActionRecord, RunRecord
+from agentkit.tool import Tool
 
 How = Literal["cancels", "restores", "compensates", "cannot", "unsettled"]
 
@@ -152,10 +153,16 @@ async def _step(number: int, action: ActionRecord, undo: RunContext) -> UndoStep
     if action.state in ("started", "in_doubt"):
         return UndoStep(*about, "unsettled", note=f"it is {action.state.replace('_', ' ')}: settle it first")
     if action.inverse is None:
-        return UndoStep(*about, "cannot", note="the tool declares no way back")
+        return UndoStep(*about, "cannot", note=_why_not(tool))
     if isinstance(tool.undo, Compensable):
         return await _compensation(number, action, tool.undo, undo)
     return UndoStep(*about, "restores", call=action.inverse)
+
+
+def _why_not(tool: Tool[..., Any]) -> str:
+    if isinstance(tool.undo, Delayable):
+        return "its hold is over, and nothing takes it back"
+    return "the tool declares no way back"
 
 
 async def _compensation(number: int, action: ActionRecord, how: Compensable, undo: RunContext) -> UndoStep:

@@ -5,9 +5,11 @@ import json
 import os
 import secrets
 import socket
+import sys
 from pathlib import Path
 
-import psutil
+if sys.platform != "linux":
+    import psutil
 
 
 def new_owner() -> str:
@@ -25,7 +27,7 @@ def is_dead(owner: str) -> bool:
         return False
     try:
         return _birth(them["pid"]) != them["born"]
-    except psutil.AccessDenied:
+    except PermissionError:
         return False
 
 
@@ -48,30 +50,44 @@ def _host() -> str:
 
 
 def _boot() -> str:
-    try:
+    if sys.platform == "linux":
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return str(int(psutil.boot_time()))
+    return str(int(psutil.boot_time()))
 
 
 def _birth(pid: int) -> float | None:
-    """When the process began, by a clock that nobody can step, where there is one; None when it is gone.
+    """When the process began, by a clock that nobody can step where there is one; None when it is gone.
 
     Raises:
-        psutil.AccessDenied: it exists but may not be looked at.
+        PermissionError: it exists, but when it began may not be seen.
     """
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        return _ticks_since_boot(pid) or process.create_time()
-    except psutil.NoSuchProcess:
-        return None
+    return _birth_on_linux(pid) if sys.platform == "linux" else _birth_elsewhere(pid)
 
 
-def _ticks_since_boot(pid: int) -> float | None:
+def _birth_on_linux(pid: int) -> float | None:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
+        return _gone_or_hidden(pid)
+    state, *fields = stat.rpartition(")")[2].split()
+    return None if state in "ZX" else float(fields[18])  # in ticks since the machine was started
+
+
+def _gone_or_hidden(pid: int) -> None:
+    try:
+        os.kill(pid, 0)  # only asks
+    except ProcessLookupError:
+        return
+    raise PermissionError(f"process {pid} may not be looked at")
+
+
+def _birth_elsewhere(pid: int) -> float | None:
+    if sys.platform == "linux":
+        raise AssertionError("Linux has a better clock")
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
         return None
-    return float(stat.rpartition(")")[2].split()[19])
+    except psutil.AccessDenied as hidden:
+        raise PermissionError(str(hidden)) from None

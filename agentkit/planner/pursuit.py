@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from agentkit.action import FINAL, Outcome
 from agentkit.call import Slot, ToolCall
-from agentkit.errors import BudgetExhausted, DeveloperMistake, InvalidOutput
+from agentkit.errors import BudgetExhausted, InvalidOutput, ModelUnavailable
 from agentkit.execution.context import RunContext
 from agentkit.execution.events import Replied
 from agentkit.execution.forward import Standing, standing_on
@@ -21,8 +21,8 @@ from agentkit.planner.state import PlannerState
 from agentkit.telemetry import names
 
 
-class NoReply(Exception):
-    """The model raised instead of answering. The run stops there and can be resumed."""
+EMPTY = "Your reply is empty: call a tool, or give your final answer."
+"""What a model is told that said nothing at all."""
 
 
 class Pursuit:
@@ -51,7 +51,7 @@ class Pursuit:
         await self._recall(turn)
         try:
             reply = await self._reply(turn)
-        except (BudgetExhausted, NoReply) as stop:
+        except (BudgetExhausted, ModelUnavailable) as stop:
             return {**state, "phase": "stopped", "reason": str(stop)}
         tools = tuple(call.tool for call in reply.calls)
         self._run.emit(Replied(self._run.run, turn, reply.text, tools))
@@ -102,20 +102,12 @@ class Pursuit:
         await self._run.journal.require_budget(self._run.run)
         attributes = {names.REQUEST_MODEL: self._model.name}
         with self._run.tracing.span(f"{names.CHAT} {self._model.name}", attributes=attributes) as span:
-            reply = await self._ask_model()
+            reply = await self._model.reply(self._conversation, list(self._run.toolbox))
             span.set(names.INPUT_TOKENS, reply.usage.input_tokens)
             span.set(names.OUTPUT_TOKENS, reply.usage.output_tokens)
         spent = spent_on(reply, self._model, self._seconds())
         written = await self._run.journal.add_reply(self._run.run, turn, reply.as_data(), spent)
         return Reply.from_data(written)
-
-    async def _ask_model(self) -> Reply:
-        try:
-            return await self._model.reply(self._conversation, list(self._run.toolbox))
-        except DeveloperMistake:
-            raise
-        except Exception as error:  # Each provider has errors of its own.
-            raise NoReply(f"{self._model.name} did not answer ({type(error).__name__}: {error}); resume the run") from error
 
     def _seconds(self) -> float:
         """Working time since this was last asked."""
@@ -138,7 +130,11 @@ class Pursuit:
         return Observation(call, Outcome("held", "is kept back for a while, in which it can be cancelled"))
 
     def _correction(self, reply: Reply) -> str:
-        if self._output is None or reply.calls:
+        if reply.calls:
+            return ""
+        if not reply.text.strip():
+            return EMPTY
+        if self._output is None:
             return ""
         try:
             parsed(self._output, reply.text)

@@ -28,6 +28,12 @@ from examples.trip_desk.world import World
 
 DESK = "examples.trip_desk.desk:desk"
 APPROVER = "demo approver"
+WAITS = 3
+"""The exit code of a command that leaves something waiting for a person."""
+
+
+class DemoFailed(Exception):
+    """The story went another way than it should."""
 
 
 def main() -> int:
@@ -38,6 +44,9 @@ def main() -> int:
         say("Starting a mail server, a booking server and a calendar server on this machine ...")
         with World.create(folder / "world") as world:
             report = Demo(world, asks=sys.stdin.isatty() and not options.yes).play()
+    except DemoFailed as failure:
+        say(f"\nThe demo did not go as it should: {failure}. Nothing is left behind.")
+        return 1
     except KeyboardInterrupt:
         say("\nStopped. The servers are down and nothing is left behind.")
         return 130
@@ -89,7 +98,7 @@ class Demo:
 
     def _approval(self) -> tuple[str, bool]:
         step("The agent reads the mail, finds the trip and holds the places. Confirming costs money, so it asks.")
-        self._agentkit("run", DESK, GOAL)
+        self._agentkit("run", DESK, GOAL, expected=WAITS)
         [run] = self._read_all()
         [question] = run.waiting
         if self._yes(f"\nApprove {question.tool} ({question.undo})?"):
@@ -100,10 +109,10 @@ class Demo:
 
     def _killed(self, run: str, tool: str) -> dict[str, Any]:
         step(f"It goes on, and is killed in {tool}: after the server has done it, before anything is written down.")
-        ended = self._agentkit("resume", DESK, run, TRIP_DESK_DIES_IN=tool)
+        self._agentkit("resume", DESK, run, expected=-signal.SIGKILL, TRIP_DESK_DIES_IN=tool)
         [there] = [s for s in self._read(run).steps if s.tool == tool]
-        if ended != -signal.SIGKILL or there.state != "started":
-            raise RuntimeError(f"the kill was not seen: exit code {ended}, and {tool} is {there.state}")
+        if there.state != "started":
+            raise DemoFailed(f"the kill came at the wrong place: {tool} is {there.state}")
         say(f"Killed by SIGKILL. The journal has {tool} as '{there.state}': it cannot know what became of it.")
         return {"tool": tool, "where": "after the effect, before its record", "signal": "SIGKILL"}
 
@@ -130,14 +139,16 @@ class Demo:
 
     # Processes -------------------------------------------------------------------------------------------------
 
-    def _agentkit(self, *words: str, **environment: str) -> int:
+    def _agentkit(self, *words: str, expected: int = 0, **environment: str) -> None:
         """One command in a process of its own, shown as a person would type it."""
         journal = f"sqlite:///{journal_file(self.world.folder)}"
         settings = {"TRIP_DESK": str(self.world.folder), "AGENTKIT_JOURNAL": journal, **environment}
         say("\n$ agentkit " + " ".join(f'"{w}"' if " " in w else w for w in words))
         command = [sys.executable, "-m", "agentkit.cli", *words]
         # What the commands print is part of the story; standard output is kept for the report.
-        return subprocess.run(command, env={**os.environ, **settings}, stdout=sys.stderr, check=False).returncode
+        ended = subprocess.run(command, env={**os.environ, **settings}, stdout=sys.stderr, check=False)
+        if ended.returncode != expected:
+            raise DemoFailed(f"`agentkit {words[0]}` ended with {ended.returncode} instead of {expected}")
 
     def _yes(self, question: str) -> bool:
         if self.asks:

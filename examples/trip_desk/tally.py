@@ -39,7 +39,8 @@ def tally(there: Effects, run: Run) -> Tally:
         "calendar.create_event": lambda r: any(e.uid in r["url"] for e in there.events),
         "email.send": lambda r: any(m.message_id == r["message_id"] for m in there.mails),
     }
-    lost = [step.tool for step in run.steps if _stands(step, run) and not standing.get(step.tool, _found)(_result(step))]
+    done = [step for step in run.steps if _stands(step, run)]
+    lost = [step.tool for step in done if not standing.get(step.tool, _found)(_result(step))]
     return Tally(found, there.duplicates, tuple(lost))
 
 

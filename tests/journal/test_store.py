@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import multiprocessing
 import os
 import sqlite3
 import tempfile
@@ -19,6 +18,7 @@ from agentkit.journal.records import RunRecord
 from agentkit.journal.sql import SqlStore
 from agentkit.journal.store import Store, Transaction
 from agentkit.journal.testing import NOON, StoreConformance
+from tests.journal.processes import in_processes
 
 RUN = RunRecord("r-1", "goal", "a goal", "agent:desk", "running", NOON, NOON)
 
@@ -111,17 +111,10 @@ def _open_and_write(url: str, number: int) -> None:
 
 
 async def test_many_processes_make_one_journal(url: str):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["agentkit.journal.sql"])
-    processes = [context.Process(target=_open_and_write, args=(url, number)) for number in range(6)]
-
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(30)
+    exit_codes = await in_processes(*[(_open_and_write, url, number) for number in range(6)])
 
     store = SqlStore.open(url, create=False)
-    assert [process.exitcode for process in processes] == [0] * 6
+    assert exit_codes == [0] * 6
     assert len(await store.read(lambda tx: tx.find(RunRecord))) == 6
     await store.close()
 
