@@ -52,8 +52,11 @@ class Toolbox:
         """
         tool = self.named(call.tool)
         try:
-            data = _read(tool, dict(call.arguments)).model_dump(mode="json", by_alias=True)
+            proposed = _read(tool, dict(call.arguments))
+            data = proposed.model_dump(mode="json", by_alias=True)
             arguments = _read(tool, data)  # what is carried out comes from what is shown, and from nothing else
+            if arguments != proposed:
+                raise InvalidToolCall(f"{tool.name}: written as JSON and read again, the arguments are not the same")
             return Action(call.slot, tool, arguments, data, digest([tool.schema_digest, data]), call.undoes)
         except ValidationError as error:
             raise InvalidToolCall(f"{tool.name}: {_problems(error)}") from None
@@ -62,7 +65,9 @@ class Toolbox:
 
 
 def _read(tool: Tool[..., Any], data: dict[str, Any]) -> BaseModel:
-    return tool.arguments.model_validate_json(to_json(data))
+    """Strict and closed all the way down, whatever the models within the arguments would let through."""
+    spelled = to_json(data, inf_nan_mode="constants")
+    return tool.arguments.model_validate_json(spelled, strict=True, extra="forbid")
 
 
 def _problems(error: ValidationError) -> str:

@@ -25,7 +25,8 @@ async def settle(
         ConsentRefused: the agent itself cannot settle.
     """
     record = await journal.action(action)
-    if by == (await journal.run(record.run)).agent or not by.strip():
+    by = by.strip()
+    if by in ("", (await journal.run(record.run)).agent):
         raise ConsentRefused("a person has to settle it: say who (by=...)")
     found = "it happened" if happened else "it did not happen"
     reason = f"{by} found that {found}" + (f": {note}" if note else "")

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -21,6 +21,9 @@ from agentkit.journal.journal import Journal
 from agentkit.journal.records import ConsentRecord, QuestionRecord, RunRecord
 
 NOT_PROVEN = "asserted, not proven"
+QuestionId: TypeAlias = Annotated[
+    str, typer.Argument(metavar="QUESTION", help="Its id, as `agentkit approvals` shows it.")
+]
 SHORTEST_DIGEST = 8
 """So many characters of a digest name it well enough."""
 
@@ -44,9 +47,7 @@ def approvals(journal: JournalUrl = None, as_json: AsJson = False) -> int:
 
 
 def approve(
-    question: Annotated[
-        str, typer.Argument(metavar="QUESTION", help="The question's id, as `agentkit approvals` shows it.")
-    ],
+    question: QuestionId,
     by: By = None,
     reason: Annotated[str, typer.Option("--reason", help="For the record.")] = "",
     digest: Annotated[
@@ -63,9 +64,7 @@ def approve(
 
 
 def reject(
-    question: Annotated[
-        str, typer.Argument(metavar="QUESTION", help="The question's id, as `agentkit approvals` shows it.")
-    ],
+    question: QuestionId,
     reason: Annotated[str, typer.Option("--reason", help="Why; the agent is told.")],
     by: By = None,
     journal: JournalUrl = None,

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from agentkit.agent import Agent
@@ -21,6 +21,8 @@ class Errand:
     run: str
     actions: tuple[str, ...]
     """Empty: the run as a whole."""
+    owner: str | None = field(compare=False)
+    """Who brought the run forward last, as it stood when we looked."""
     seen: tuple[object, ...]
     """How things stood: the same errand once more means that it did not help."""
 
@@ -92,7 +94,7 @@ async def _frozen(run: RunRecord, journal: Journal) -> bool:
 
 def _errand(run: RunRecord, actions: Iterable[ActionRecord], only: tuple[str, ...] = ()) -> Errand:
     seen = tuple((a.id, a.state, a.digest, a.epoch, a.held_until) for a in actions)
-    return Errand(run.id, only, (run.status, *seen))
+    return Errand(run.id, only, run.owner, (run.status, *seen))
 
 
 def _by_run(actions: Iterable[ActionRecord]) -> dict[str, list[ActionRecord]]:

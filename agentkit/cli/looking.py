@@ -1,6 +1,7 @@
 """`agentkit runs` and `agentkit show`: what happened."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -73,11 +74,14 @@ def show(
     return OK
 
 
+@dataclass(frozen=True)
 class Seen:
     """A run with everything that the journal has about it."""
 
-    def __init__(self, record: RunRecord, run: Run, undos: list[RunRecord], entries: list[Entry]) -> None:
-        self.record, self.run, self.undos, self.entries = record, run, undos, entries
+    record: RunRecord
+    run: Run
+    undos: list[RunRecord]
+    entries: list[Entry]
 
     def data(self) -> dict[str, Any]:
         """As JSON."""

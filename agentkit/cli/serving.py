@@ -43,7 +43,7 @@ async def _work(agent: Agent, poll: timedelta, once: bool, as_json: bool) -> int
         if once:
             done = await made.once()
             tell("Nothing was due." if not done else f"{len(done)} taken up.")
-            return FAILED if any(each.error for each in done) else OK
+            return INTERRUPTED if signals.count > 1 else FAILED if any(each.error for each in done) else OK
         tell(f"Working for {agent.principal} on {agent.settings.journal}; Ctrl-C finishes what is under way.")
         await made.serve()
         tell("Stopped.")
@@ -69,7 +69,7 @@ class _Signals:
 
 def _log_to_stderr() -> None:
     """Unless the program has arranged for its logs already."""
-    if not log.hasHandlers():
+    if not logging.getLogger().handlers and all(isinstance(each, logging.NullHandler) for each in log.handlers):
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
         log.addHandler(handler)

@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from agentkit.agent import Agent
 from agentkit.cli.errands import Errand, due
 from agentkit.errors import DeveloperMistake, JournalUnavailable
+from agentkit.journal.owner import is_dead
 
 log = logging.getLogger("agentkit")
 
+JOURNAL = "the journal"
 LONGEST_REST = timedelta(minutes=5)
 """How long an errand rests, at most, that did not help the last time."""
 
@@ -82,15 +84,20 @@ class Worker:
         self._told: dict[str, str] = {}
 
     async def once(self) -> list[Done]:
-        """Do what is due now, and return what came of it."""
+        """Do what is due now, and return what came of it.
+
+        Raises:
+            JournalUnavailable: the journal does not say what is due.
+        """
         await self._begin_due()
-        return await asyncio.gather(*self._under_way.values())
+        ended = await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        return [done for done in ended if isinstance(done, Done)]  # the others were cancelled by `stop`
 
     async def serve(self) -> None:
         """Look again and again, until `stop` is called; then finish what is under way."""
         try:
             while not self._stopping.is_set():
-                await self._begin_due()
+                await self._look()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), self._poll.total_seconds())
         finally:
@@ -110,12 +117,15 @@ class Worker:
 
     # One look ----------------------------------------------------------------------------------------------------
 
-    async def _begin_due(self) -> None:
+    async def _look(self) -> None:
         try:
-            errands = await due(self._agent, self._mine)
+            await self._begin_due()
         except JournalUnavailable as error:
-            self._tell_once("the journal", str(error))
-            return
+            self._tell_once(JOURNAL, str(error))
+
+    async def _begin_due(self) -> None:
+        errands = await due(self._agent, self._mine)
+        self._told.pop(JOURNAL, None)
         self._forget_all_but({errand.run for errand in errands})
         for errand in errands:
             if errand.run not in self._under_way and not self._rests(errand):
@@ -133,7 +143,7 @@ class Worker:
 
     def _forget_all_but(self, runs: set[str]) -> None:
         for memory in (self._resting, self._told, self._mine):
-            for run in set(memory) - runs - set(self._under_way) - {"the journal"}:
+            for run in set(memory) - runs - set(self._under_way) - {JOURNAL}:
                 del memory[run]
 
     # One errand --------------------------------------------------------------------------------------------------
@@ -151,11 +161,18 @@ class Worker:
 
     async def _resume(self, errand: Errand) -> Done:
         try:
+            if await self._is_taken(errand):
+                return Done(errand.run, "taken up by somebody else")
             run = await self._agent.resume(errand.run)
         except Exception as error:  # Whatever is wrong with one run must not stop the others.
             await self._remember(errand.run)
             return Done(errand.run, "", error=_problem(error))
         return Done(run.id, run.status)
+
+    async def _is_taken(self, errand: Errand) -> bool:
+        """Whether somebody took the run up since we looked. Going on with it, too, would only cost twice."""
+        run = await self._agent.journal.run(errand.run)
+        return run.owner is not None and run.owner != errand.owner and not is_dead(run.owner)
 
     async def _advance(self, errand: Errand) -> Done:
         stand: dict[str, str] = {}

@@ -189,7 +189,8 @@ async def approve(undo: str, by: str, agreed: str, journal: Journal) -> None:
     """
     record = await journal.run(undo)
     plan = record.plan or {}
-    if by == record.agent or not by.strip():
+    by = by.strip()
+    if by in ("", record.agent):
         raise ConsentRefused("a person has to agree to an undo: say who (by=...)")
     if plan["digest"] != agreed:
         raise ConsentRefused(f"the plan of {undo} is not the one that was agreed to; look at it again")

@@ -13,6 +13,7 @@ from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.utils import count_tokens_approximately
+from pydantic_core import from_json
 
 from agentkit.canonical import digest
 from agentkit.errors import InvalidSettings, ModelUnavailable
@@ -165,10 +166,14 @@ def _calls(message: AIMessage, names: Mapping[str, str]) -> tuple[ProposedCall, 
     well_formed = [(call["name"], _arguments(call["args"]), call["id"]) for call in message.tool_calls]
     malformed = [(call["name"], _broken(call["args"]), call["id"]) for call in message.invalid_tool_calls]
     proposed = [*well_formed, *malformed]
-    ids = [id for _, _, id in proposed]
+    ids = [id or "" for _, _, id in proposed]
+    if "" in ids or len(set(ids)) < len(
+        ids
+    ):  # Some servers give none, and all calls of a turn need one to be answered.
+        ids = [f"call-{number}" for number in range(len(ids))]
     return tuple(
-        ProposedCall(_own_name(name, names), arguments, id if id and ids.count(id) == 1 else f"call-{number}")
-        for number, (name, arguments, id) in enumerate(proposed)
+        ProposedCall(_own_name(name, names), arguments, id)
+        for id, (name, arguments, _) in zip(ids, proposed, strict=True)
     )
 
 
@@ -180,14 +185,15 @@ def _own_name(name: str | None, names: Mapping[str, str]) -> str:
 def _arguments(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
     arguments = given or {}
     try:
-        json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
-    except ValueError:  # NaN, or half of a surrogate pair: Python reads them, JSON has none.
-        return _broken(json.dumps(arguments))
+        from_json(json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode())
+    except (ValueError, RecursionError) as problem:
+        # NaN, half a character, hundreds of brackets: Python takes them, and nobody after it does.
+        return _broken(str(problem))
     return arguments
 
 
 def _broken(given: str | None) -> Mapping[str, Any]:
-    return {BROKEN: _storable(given or "")}
+    return {BROKEN: _storable(given or "")[:1000]}
 
 
 def _storable(text: str) -> str:

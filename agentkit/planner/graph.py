@@ -39,6 +39,7 @@ async def _opened(path: str, opened: contextlib.AsyncExitStack) -> BaseCheckpoin
     try:
         saver = await opened.enter_async_context(AsyncSqliteSaver.from_conn_string(path))
         await saver.setup()
+        await saver.aget_tuple({"configurable": {"thread_id": ""}})  # tables of those names may be somebody else's
     except sqlite3.Error as error:
         log.warning("cannot use %s (%s): planner states are kept in memory, and nothing is lost by it", path, error)
         return InMemorySaver()

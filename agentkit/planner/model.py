@@ -15,5 +15,9 @@ class Model(Protocol):
     """None when it is not known; a money budget then refuses to start."""
 
     async def reply(self, conversation: Conversation, tools: Sequence[Tool[..., Any]]) -> Reply:
-        """Propose calls, or give the final answer as text without calls."""
+        """Propose calls, or give the final answer as text without calls.
+
+        Raises:
+            ModelUnavailable: it cannot answer now; the run stops and can be resumed.
+        """
         ...

@@ -20,7 +20,6 @@ from agentkit.planner.output import REPAIRS, parsed, wanted
 from agentkit.planner.state import PlannerState
 from agentkit.telemetry import names
 
-
 EMPTY = "Your reply is empty: call a tool, or give your final answer."
 """What a model is told that said nothing at all."""
 

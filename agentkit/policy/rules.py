@@ -48,7 +48,9 @@ def rules_of(source: PolicyText, policies: Mapping[str, Any]) -> dict[str, Rule]
     for number, statement in enumerate(statements(source.text)):
         text = source.text[statement[0].start : statement[-1].end]
         line, _column = place(source.text, statement[0].start)
-        rules[f"policy{number}"] = _rule(source, line, text, logic[f"policy{number}"])
+        before = sum(rule.line == line for rule in rules.values())
+        unnamed = f"line-{line}" + (f".{before + 1}" if before else "")
+        rules[f"policy{number}"] = _rule(source, line, text, logic[f"policy{number}"], unnamed)
     _refuse_templates(source, rules, policies["templates"])
     _refuse_doubles(source, rules)
     return rules
@@ -79,9 +81,9 @@ def scope(rule: Rule) -> list[str] | None:
     return [entity["id"] for entity in entities]
 
 
-def _rule(source: PolicyText, line: int, text: str, logic: Mapping[str, Any]) -> Rule:
+def _rule(source: PolicyText, line: int, text: str, logic: Mapping[str, Any], unnamed: str) -> Rule:
     notes = {key: value or "" for key, value in logic.get("annotations", {}).items()}
-    id = notes.get("id", f"line-{line}")
+    id = notes.get("id", unnamed)
     where = f"{source.file}:{line}: rule '{id}'"
     _check_notes(notes, where, logic["effect"])
     hold = _duration(notes["hold"], where) if "hold" in notes else timedelta(0)

@@ -10,7 +10,9 @@ import pytest
 from agentkit import Agent, ScriptedModel
 from agentkit.errors import ConsentRefused, NotFound
 from agentkit.execution import undo as undoing
+from tests.conftest import Clock
 from tests.execution.trip import Trip, book_and_undo_and_die, do, script
+from tests.execution.world import really_now
 from tests.journal.processes import in_a_process
 
 A, B = do("room.book", room="a"), do("room.book", room="b")
@@ -308,7 +310,7 @@ async def test_a_policy_that_forbids_undoing_is_obeyed(trip):
     async with trip.agent() as agent:
         await script(agent, A)
         agent.policy = type(agent.policy).from_text(
-            'permit (principal, action, resource); forbid (principal, action, resource) when { context.undoes };',
+            'permit (principal, action, resource);\nforbid (principal, action, resource) when { context.undoes };',
             agent.toolbox,
         )
 
@@ -392,9 +394,6 @@ async def test_what_was_built_on_it_after_the_plan_was_made_blocks(trip):
 
 
 async def test_what_was_released_meanwhile_is_not_called_cancelled(trip):
-    from tests.conftest import Clock
-    from tests.execution.world import really_now
-
     async with trip.agent() as agent:
         clock = agent.journal.clock = Clock(really_now())
         (held,) = await script(agent, do("mail.later", to="bob"))

@@ -51,10 +51,7 @@ pytestmark = pytest.mark.servers
 NAME = f"openai:{MODEL}"
 GOAL = "Book the harbour tour for Ann."
 ALLOW = PolicyText("allow", "permit (principal, action, resource);")
-ASK_BOOKINGS = PolicyText(
-    "ask-bookings",
-    'permit (principal, action, resource) when { context.approvals >= 1 || resource == Tool::"trip.find" };',
-)
+ASK = PolicyText("ask", "permit (principal, action, resource) when { context.approvals >= 1 };")
 
 
 class Passenger(BaseModel):
@@ -110,8 +107,9 @@ def office() -> Office:
     return Office()
 
 
-def agent_of(office: Office, **options: Any) -> Agent:
-    return Agent(**({"model": NAME, "tools": office.tools, "policy": ALLOW, "journal": "memory:"} | options))
+def agent_of(office: Office, *, model: Any = NAME, journal: str = "memory:", **options: Any) -> Agent:
+    given: dict[str, Any] = {"tools": office.tools, "policy": ALLOW, **options}
+    return Agent(model, journal=journal, **given)
 
 
 async def run_of(office: Office, **options: Any) -> Run:
@@ -155,7 +153,8 @@ async def test_calls_are_performed_and_their_results_told(server: ChatServer, of
                 return Call("trip__find", {"words": "tour"})
             case [found]:
                 return book(found["result"][0], "Ann", "Bo")
-            case [*_, booked]:
+            case told:
+                booked = told[-1]
                 return f"Booked: {booked['result']['reference']}."
 
     server.brain = brain
@@ -185,11 +184,11 @@ async def test_what_a_person_rejects_is_told_as_refused_by_whoever_resumes(
     server: ChatServer, office: Office, url: str
 ) -> None:
     server.brain = in_turn(Said("I will book now.", [book()]), "Not booked.")
-    async with agent_of(office, policy=ASK_BOOKINGS, journal=url) as agent:
+    async with agent_of(office, policy=ASK, journal=url) as agent:
         waiting = await agent.run(GOAL)
     assert waiting.status == "waiting"
 
-    async with agent_of(office, policy=ASK_BOOKINGS, journal=url) as agent:
+    async with agent_of(office, policy=ASK, journal=url) as agent:
         [question] = await agent.waiting()
         await question.reject("too late", by="ann@example.org")
         run = await agent.resume(waiting.id)
@@ -217,7 +216,15 @@ async def test_an_invalid_call_is_told_with_the_reason_and_can_be_mended(server:
 
 @pytest.mark.parametrize(
     "arguments",
-    ['{"trip": "tour-1", "passengers": [', "book it!", '{"trip": NaN}', '{"trip": 1e999}', r'{"trip": "\ud83d"}'],
+    [
+        '{"trip": "tour-1", "passengers": [',
+        "book it!",
+        '{"trip": NaN}',
+        '{"trip": 1e999}',
+        r'{"trip": "\ud83d"}',
+        *(f'{{"trip": {"[" * depth}{"]" * depth}}}' for depth in (250, 600, 980, 100_000)),
+    ],
+    ids=["cut", "prose", "nan", "infinity", "half", "deep", "deeper", "deepest", "bottomless"],
 )
 async def test_arguments_that_are_not_json_never_run_and_do_not_poison_the_conversation(
     arguments: str, server: ChatServer, office: Office
@@ -306,7 +313,7 @@ async def test_twenty_questions_at_once_are_answered_before_the_model_hears_of_a
     server: ChatServer, office: Office
 ) -> None:
     server.brain = in_turn([book("tour", f"P{number}") for number in range(20)], "Half of them.")
-    async with agent_of(office, policy=ASK_BOOKINGS) as agent:
+    async with agent_of(office, policy=ASK) as agent:
         run = await agent.run(GOAL)
         for number, question in enumerate(run.waiting):
             assert len(server.asked) == 1
@@ -317,11 +324,11 @@ async def test_twenty_questions_at_once_are_answered_before_the_model_hears_of_a
     assert [told["status"] for told in server.asked[-1].told] == ["done", "refused"] * 10
 
 
-@pytest.mark.parametrize("id", ["twice", ""])
+@pytest.mark.parametrize("ids", [("twice", "twice"), ("", ""), ("call-1", "")])
 async def test_ids_that_a_server_gives_twice_or_not_at_all_are_replaced(
-    id: str, server: ChatServer, office: Office
+    ids: tuple[str, str], server: ChatServer, office: Office
 ) -> None:
-    server.brain = in_turn([Call("trip__find", {"words": word}, id) for word in ("a", "b")], "Done.")
+    server.brain = in_turn([Call("trip__find", {"words": w}, id) for w, id in zip("ab", ids, strict=True)], "Done.")
     run = await run_of(office)
 
     assert (run.status, server.refused) == ("finished", [])

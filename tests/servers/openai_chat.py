@@ -25,10 +25,10 @@ from examples.trip_desk.octo.connection import KnowsItsTransport
 KEY = "sk-of-the-tests"
 MODEL = "test-model"
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-FIELDS = frozenset(
-    "model messages tools tool_choice parallel_tool_calls temperature top_p n stop stream max_tokens "
-    "max_completion_tokens response_format seed user metadata".split()
-)
+FIELDS = frozenset({
+    "max_completion_tokens", "max_tokens", "messages", "metadata", "model", "n", "parallel_tool_calls",
+    "response_format", "seed", "stop", "stream", "temperature", "tool_choice", "tools", "top_p", "user",
+})  # fmt: skip
 """What a request may have; the real one knows more, and refuses what it does not know as well."""
 
 
@@ -78,14 +78,14 @@ RATE_LIMITED = Fault(429, "rate_limit_exceeded", "Rate limit reached for request
 OVERLOADED = Fault(500)
 DROPPED = Fault(0)
 
-Brain: TypeAlias = Callable[[Asked], "str | Call | list[Call] | Said"]
+Brain: TypeAlias = Callable[[Asked], "str | Call | list[Call] | Said | Fault"]
 
 
 class ChatServer:
     """Runs in a thread between `with` and its end.
 
-    `brain` decides replies; `faults` are given instead, one a request, as long as there are any. `asked` has every
-    request in order; `refused` says what was wrong with the others.
+    `brain` decides what is replied; as long as there are `faults`, each request gets one of them instead. `asked` has
+    the requests that were in order; `refused` says what was wrong with others.
     """
 
     def __init__(self, brain: Brain) -> None:
@@ -150,7 +150,10 @@ class ChatServer:
             return _error(404, "invalid_request_error", message, "model_not_found")
         asked = Asked(body["messages"], body.get("tools", []))
         self.asked.append(asked)
-        completion = json.dumps(_completion(_in_full(self.brain(asked)), len(self.asked)))
+        said = self.brain(asked)
+        if isinstance(said, Fault):
+            return await _failed(said, request)
+        completion = json.dumps(_completion(_in_full(said), len(self.asked)))
         return Response(completion, media_type="application/json")
 
 
@@ -176,14 +179,15 @@ def _completion(said: Said, number: int) -> dict[str, Any]:
     choice = {
         "index": 0, "message": message, "logprobs": None, "finish_reason": "tool_calls" if said.calls else "stop"
     }  # fmt: skip
-    completion = {
+    completion: dict[str, Any] = {
         "id": f"chatcmpl-{number}", "object": "chat.completion", "created": int(time.time()), "model": MODEL,
         "choices": [choice],
     }  # fmt: skip
     if said.usage:
         given, made = said.usage
-        usage = {"prompt_tokens": given, "completion_tokens": made, "total_tokens": given + made}
-        completion["usage"] = usage
+        completion["usage"] = {
+            "prompt_tokens": given, "completion_tokens": made, "total_tokens": given + made
+        }  # fmt: skip
     return completion
 
 
