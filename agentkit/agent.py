@@ -189,7 +189,7 @@ class Agent:
         name = run or new_id("r")
         record = await self.journal.open_run(self._record(name, "act", f"act {proposal.tool}", self.budget))
         if record.kind != "act":
-            raise DeveloperMistake(f"{name} is no script but a run of kind '{record.kind}'; give the script another name")
+            raise DeveloperMistake(f"{name} is no script but a run of kind '{record.kind}'; choose another name")
         turn = self._scripts[name] = self._scripts.get(name, -1) + 1
         call = proposal.at(Slot(name, turn, 0))
         last: list[Outcome[Any]] = []

@@ -9,7 +9,7 @@ from agentkit.effects import Compensable, Delayable, ExactInverse, Undo
 
 
 def shown_for(action: Action, decision: Decision) -> dict[str, Any]:
-    """The facts of a question, as JSON: what, why, and how to take it back. The journal adds where each value came from."""
+    """The facts of a question, as JSON: what, why, and how to take it back. The journal adds where values came from."""
     return {
         "tool": action.tool.name,
         "does": action.tool.description.partition("\n")[0],

@@ -91,7 +91,7 @@ def step_data(step: Step) -> dict[str, Any]:
 
 def question_data(question: Question) -> dict[str, Any]:
     """A question as JSON."""
-    return {
+    return dict(question.shown) | {
         "question": question.id,
         "kind": question.kind,
         "run": question.run,
@@ -101,7 +101,6 @@ def question_data(question: Question) -> dict[str, Any]:
         "digest": question.digest,
         "asked_at": question.asked_at.isoformat(),
         "expires_at": question.expires_at.isoformat() if question.expires_at else None,
-        **question.shown,
     }
 
 

@@ -7,20 +7,22 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from agentkit.approval.shown import visible
+
 
 def say(text: str = "", style: str = "") -> None:
     """A line of the result. Colours only on a terminal, and not with NO_COLOR."""
-    _print(Text(text, style), err=False)
+    _print((text, style), err=False)
 
 
 def tell(text: str, style: str = "") -> None:
     """A line about what is going on."""
-    _print(Text(text, style), err=True)
+    _print((text, style), err=True)
 
 
 def complain(problem: str) -> None:
     """What went wrong."""
-    _print(Text.assemble(("error: ", "bold red"), (problem, "red")), err=True)
+    _print(("error: ", "bold red"), (problem, "red"), err=True)
 
 
 def facts(pairs: list[tuple[str, str]], indent: str = "") -> None:
@@ -28,7 +30,7 @@ def facts(pairs: list[tuple[str, str]], indent: str = "") -> None:
     width = max((len(name) for name, _ in pairs), default=0) + 2
     for name, value in pairs:
         first, *rest = value.split("\n")
-        _print(Text.assemble(indent, (name.ljust(width), "bold"), first), err=False)
+        _print((indent, ""), (name.ljust(width), "bold"), (first, ""), err=False)
         for line in rest:
             say(indent + " " * width + line)
 
@@ -53,6 +55,8 @@ def forgiving_streams() -> None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def _print(text: Text, *, err: bool) -> None:
+def _print(*parts: tuple[str, str], err: bool) -> None:
+    """Whatever is printed is harmless: no text of a model, a tool or a server reaches the terminal as a command."""
+    text = Text.assemble(*((visible(part), style) for part, style in parts))
     # Made anew for each line: cheap, and the streams may have been exchanged meanwhile.
     Console(stderr=err, highlight=False, markup=False, emoji=False).print(text, soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from agentkit.agent import Agent
+from agentkit.approval.shown import visible
 from agentkit.cli.ending import FAILED, INTERRUPTED, OK
 from agentkit.cli.loading import load_agent
 from agentkit.cli.reach import Program
@@ -71,10 +72,18 @@ def _log_to_stderr() -> None:
     """Unless the program has arranged for its logs already."""
     if not logging.getLogger().handlers and all(isinstance(each, logging.NullHandler) for each in log.handlers):
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+        handler.setFormatter(_Harmless("%(asctime)s %(levelname)-7s %(message)s"))
         log.addHandler(handler)
     if log.level == logging.NOTSET:
         log.setLevel(logging.INFO)
+
+
+class _Harmless(logging.Formatter):
+    """Errors quote servers and models: nothing of that may reach the terminal as a command."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As usual, with everything invisible spelled out."""
+        return visible(super().format(record))
 
 
 def _print(done: Done) -> None:

@@ -51,9 +51,7 @@ class Actions(Ledger):
 
     async def repeats(self, action: Action) -> int:
         """How many other actions of the run propose just the same."""
-        same = await self.store.read(
-            lambda tx: tx.find(ActionRecord, run=action.slot.run, digest=action.digest)
-        )
+        same = await self.store.read(lambda tx: tx.find(ActionRecord, run=action.slot.run, digest=action.digest))
         return sum(record.id != action.id for record in same)
 
     async def refuse_invalid(self, call: ToolCall, outcome: Outcome) -> Outcome:
@@ -72,9 +70,7 @@ class Actions(Ledger):
 
         return await self.store.write(work)
 
-    async def hold(
-        self, call: ToolCall, action: Action, decision: Decision, until: datetime
-    ) -> datetime | None:
+    async def hold(self, call: ToolCall, action: Action, decision: Decision, until: datetime) -> datetime | None:
         """Keep the action back; returns until when (the first time said is kept). None: it has moved on meanwhile."""
 
         def work(tx: Transaction) -> datetime | None:
@@ -138,9 +134,7 @@ class Actions(Ledger):
 
     # Inside a transaction ----------------------------------------------------------------------------------------
 
-    def proposed(
-        self, tx: Transaction, call: ToolCall, action: Action, decision: Decision | None
-    ) -> ActionRecord:
+    def proposed(self, tx: Transaction, call: ToolCall, action: Action, decision: Decision | None) -> ActionRecord:
         """The action's record, written now if this is the first that the journal hears of it."""
         record = tx.get(ActionRecord, action.id)
         if record is None:

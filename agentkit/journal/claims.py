@@ -150,7 +150,7 @@ class Claims(Questions):
 
         await self.store.write(work)
 
-    # Inside a transaction ----------------------------------------------------------------------------------------------
+    # Inside a transaction ----------------------------------------------------------------------------------------
 
     def _start(self, tx: Transaction, record: ActionRecord, intent: Intent, owner: str) -> ActionRecord:
         now = self.clock()

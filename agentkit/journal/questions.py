@@ -136,7 +136,6 @@ class Questions(Actions):
             ConsentRefused: late, second, by the agent itself, by the same person twice, or about other arguments.
             NotFound: no such question.
         """
-
         said: Literal["approve", "reject"] = "approve" if verdict == "approve" else "reject"
         edited = revision if said == "approve" else None
         person = by.strip()
@@ -171,12 +170,11 @@ class Questions(Actions):
             good = usable_consents(tx, record, policy, now)
             if any(consent.by == by for consent in good) or record.state not in ("proposed", "waiting"):
                 return
-            tx.add(
-                ConsentRecord(
-                    new_id("c"), record.run, record.run, record.id, action.digest, policy, "approve", by, proof,
-                    "with the plan", now, now + expires,
-                )  # fmt: skip
-            )
+            given = ConsentRecord(
+                new_id("c"), record.run, record.run, record.id, action.digest, policy, "approve", by, proof,
+                "with the plan", now, now + expires,
+            )  # fmt: skip
+            tx.add(given)
             self.note(tx, "answered", record.run, record.id, verdict="approve", by=by, proof=proof, plan=record.run)
 
         await self.store.write(work)
@@ -207,9 +205,7 @@ def _revised(tx: Transaction, record: ActionRecord, revision: Revision) -> Actio
     return revised
 
 
-def usable_consents(
-    tx: Transaction, record: ActionRecord, policy: str, now: datetime
-) -> list[ConsentRecord]:
+def usable_consents(tx: Transaction, record: ActionRecord, policy: str, now: datetime) -> list[ConsentRecord]:
     """Approvals of just this revision under just this policy, neither expired nor spent, one for each person."""
     consents = tx.find(
         ConsentRecord, action=record.id, digest=record.digest, policy=policy, verdict="approve", spent_at=None

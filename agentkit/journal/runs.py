@@ -166,7 +166,6 @@ def number(value: Any) -> Decimal:
     return Decimal(str(value))
 
 
-
 def _exhausted(record: RunRecord, name: str) -> BudgetExhausted:
     argument = "wall" if name == "seconds" else name
     return BudgetExhausted(

@@ -100,9 +100,7 @@ class _SqlTransaction:
 
     def add(self, record: Record) -> None:
         try:
-            self._connection.execute(
-                insert(TABLES[type(record)]).values(tenant=self._tenant, **_columns(record))
-            )
+            self._connection.execute(insert(TABLES[type(record)]).values(tenant=self._tenant, **_columns(record)))
         except IntegrityError as error:
             raise ValueError(f"there is a {type(record).__name__} {_key(record)} already: {error.orig}") from error
 

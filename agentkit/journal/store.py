@@ -6,7 +6,6 @@ from typing import Any, Protocol, TypeVar
 
 from agentkit.journal.records import Entry, Record
 
-
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 T = TypeVar("T")
 

@@ -44,8 +44,8 @@ def _tenant() -> Column[str]:
     return Column("tenant", String(64), primary_key=True)
 
 
-def _key(name: str, kind: Any = String(64)) -> Column[Any]:
-    return Column(name, kind, primary_key=True)
+def _key(name: str, kind: Any = None) -> Column[Any]:
+    return Column(name, kind or String(64), primary_key=True)
 
 
 def _text(name: str, null: bool = False) -> Column[str]:

@@ -1,15 +1,11 @@
-"""What every store must do. Whoever writes one runs this suite on it.
-
-    class TestMyStore(StoreConformance):
-        async def open(self, tenant: str = "default") -> Store:
-            return await MyStore.connect(...)
-"""
+"""What every store must do: whoever writes one subclasses `StoreConformance` in their tests and says how to open it."""
 
 import asyncio
-import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from agentkit.journal.records import Entry, QuestionRecord, ReplyRecord, RunRecord
@@ -33,7 +29,8 @@ class StoreConformance(ABC):
     async def test_what_was_added_is_there_just_as_it_was(self) -> None:
         """Times keep their zone and microseconds, JSON its types, and what is not there is None."""
         store = await self.open()
-        run = _run("r-1", budget={"tool_calls": 3, "money": "1.50"}, answer={"text": "Grüße 🙂", "list": [1, None, True]})
+        answer = {"text": "Grüße 🙂", "list": [1, None, True]}
+        run = _run("r-1", budget={"tool_calls": 3, "money": "1.50"}, answer=answer)
 
         await store.write(lambda tx: tx.add(run))
         found = await store.read(lambda tx: tx.get(RunRecord, "r-1"))
@@ -148,7 +145,7 @@ class StoreConformance(ABC):
             Entry("r-1", "a-1", "done", NOON, {"n": 4}),
         ]
         for entry in written:
-            await store.write(lambda tx, entry=entry: tx.append(entry))
+            await store.write(partial(_append, entry))
 
         of_run = await store.read(lambda tx: tx.entries("r-1"))
         of_action = await store.read(lambda tx: tx.entries("r-1", "a-1"))
@@ -197,10 +194,7 @@ class StoreConformance(ABC):
             for _ in range(10):
                 await store.write(_count)
 
-        threads = [threading.Thread(target=lambda store=store: asyncio.run(count(store))) for store in stores]
-        for thread in threads:
-            thread.start()
-        await asyncio.to_thread(lambda: [thread.join() for thread in threads])
+        await asyncio.gather(*(asyncio.to_thread(asyncio.run, count(store)) for store in stores))
 
         run = await first.read(lambda tx: tx.get(RunRecord, "r-1"))
         assert run == _run("r-1", spent={"n": 30})
@@ -212,7 +206,8 @@ class StoreConformance(ABC):
         if not self.tells_tenants_apart:
             return
         ours, theirs = await self.open("us"), await self.open("them")
-        await ours.write(lambda tx: (tx.add(_run("r-1", goal="ours")), tx.append(Entry("r-1", None, "noted", NOON, {}))))
+        await ours.write(lambda tx: tx.add(_run("r-1", goal="ours")))
+        await ours.write(partial(_append, Entry("r-1", None, "noted", NOON, {})))
         await theirs.write(lambda tx: tx.add(_run("r-1", goal="theirs")))
 
         await ours.write(lambda tx: tx.save(_run("r-1", goal="still ours")))
@@ -227,7 +222,7 @@ class _Failure(Exception):
     pass
 
 
-async def _error(store: Store, work: Any) -> BaseException | None:
+async def _error(store: Store, work: Callable[[Transaction], object]) -> BaseException | None:
     try:
         await store.write(work)
     except Exception as error:  # whatever the store raises is what the test is about
@@ -241,6 +236,10 @@ def _run(id: str, **changes: Any) -> RunRecord:
 
 def _question(shown: dict[str, Any]) -> QuestionRecord:
     return QuestionRecord("q-1", "r-1", "a-1", "approve", "d", "p", 1, shown, NOON, None)
+
+
+def _append(entry: Entry, tx: Transaction) -> None:
+    tx.append(entry)
 
 
 def _count(tx: Transaction) -> None:

@@ -156,9 +156,7 @@ def test_where_two_have_to_approve_the_first_hears_that_another_person_is_needed
     assert len(marks()) == 1
 
 
-def test_a_rejection_needs_a_reason_and_the_run_goes_on_without_the_action(
-    invoke: Invoke, question: str, marks: Marks
-):
+def test_a_rejection_needs_a_reason_and_the_run_goes_on_without_the_action(invoke: Invoke, question: str, marks: Marks):
     run = report(invoke("approvals", "--json"))[0]["run"]
     assert invoke("reject", question).exit_code == 2
 
@@ -218,3 +216,11 @@ def test_the_question_names_its_action_and_a_result_can_be_given(invoke: Invoke,
 
     assert (wrong.exit_code, "--result is not JSON" in wrong.stderr) == (1, True)
     assert (right["action"], right["result"]) == (doubt, "message-1")
+
+
+def test_a_name_cannot_play_tricks_on_the_terminal(invoke: Invoke, question: str):
+    invoke("approve", question, "--by", "ann\x1b[2J\u202e")
+
+    late = invoke("approve", question, "--by", "bob")
+
+    assert "already decided by ann⟨U+001B⟩[2J⟨U+202E⟩ at " in late.stderr

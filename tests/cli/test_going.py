@@ -88,9 +88,7 @@ def test_a_run_that_is_stopped_by_its_budget_goes_on_once_the_limit_is_raised(
     assert len(marks()) == 1
 
 
-def test_what_nobody_can_know_ends_with_its_own_exit_code_until_a_person_settles_it(
-    invoke: Invoke, program: Program
-):
+def test_what_nobody_can_know_ends_with_its_own_exit_code_until_a_person_settles_it(invoke: Invoke, program: Program):
     program("""
         @tool("post.drop")
         async def drop(ctx: ToolContext, to: str) -> str:
@@ -110,8 +108,7 @@ def test_what_nobody_can_know_ends_with_its_own_exit_code_until_a_person_settles
 
 def test_another_agent_cannot_go_on_with_a_run_or_undo_it(invoke: Invoke, program: Program, marks: Marks):
     program(
-        ONE.format(policy="ASK")
-        + "    other = Agent(ScriptedModel(['Hm.']), tools=[], policy=ASK, name='other')\n"
+        ONE.format(policy="ASK") + "    other = Agent(ScriptedModel(['Hm.']), tools=[], policy=ASK, name='other')\n"
     )
     run = run_in(invoke("run", "app:agent", "Leave a mark.").stdout)
 
@@ -132,7 +129,8 @@ def test_an_unknown_run_says_how_to_find_one(invoke: Invoke, program: Program):
 
 def test_text_of_the_model_and_of_tools_cannot_play_tricks_on_the_terminal(invoke: Invoke, program: Program):
     program("""
-        agent = Agent(ScriptedModel([mark(mark="\\x1b[2Jx\\u202egnp"), "\\x1b[31mdone\\u200b"]), tools=[mark], policy=RUN)
+        lines = [mark(mark="\\x1b[2Jx\\u202egnp"), "\\x1b[31mdone\\u200b"]
+        agent = Agent(ScriptedModel(lines), tools=[mark], policy=RUN)
     """)
 
     done = invoke("run", "app:agent", "Leave \x1b]0;a mark.")
@@ -143,9 +141,7 @@ def test_text_of_the_model_and_of_tools_cannot_play_tricks_on_the_terminal(invok
     assert "⟨U+001B⟩[31mdone⟨U+200B⟩" in done.stdout
 
 
-def test_ctrl_c_says_how_to_go_on_and_nothing_is_done_twice(
-    start: Start, shell: Shell, program: Program, marks: Marks
-):
+def test_ctrl_c_says_how_to_go_on_and_nothing_is_done_twice(start: Start, shell: Shell, program: Program, marks: Marks):
     program("""
         @tool("world.slow", repeat=Checkable(probe=find, may_land=timedelta(0)))
         async def slow(ctx: ToolContext, mark: str) -> str:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.cli.commands import Invoke, Shell, question_in, report, run_in
 
 FILES = {"agentkit.toml", "app.py", "policy.cedar", ".gitignore"}

@@ -76,9 +76,7 @@ def test_what_is_wrong_is_said_in_one_line(invoke: Invoke, program: Program, ref
         ("Agent(tools=[], policy='nonsense')", "no policy pack named 'nonsense'; there are ["),
     ],
 )
-def test_a_program_that_does_not_import_is_named_with_the_place(
-    invoke: Invoke, program: Program, text: str, said: str
-):
+def test_a_program_that_does_not_import_is_named_with_the_place(invoke: Invoke, program: Program, text: str, said: str):
     program(text)
 
     refused = invoke("run", "app:agent", "Say hello.")

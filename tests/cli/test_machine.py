@@ -88,9 +88,7 @@ def test_the_journal_and_its_key_are_looked_at(invoke: Invoke, program: Program,
         ("lease = false", "settings", "'lease' must be a duration"),
     ],
 )
-def test_what_is_broken_is_named_with_its_remedy(
-    invoke: Invoke, folder: Path, settings: str, broken: str, said: str
-):
+def test_what_is_broken_is_named_with_its_remedy(invoke: Invoke, folder: Path, settings: str, broken: str, said: str):
     (folder / "agentkit.toml").write_text(settings)
 
     ill = invoke("doctor")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from agentkit.call import Proposal
+from agentkit.effects import ExactInverse
 from agentkit.execution.barrier import decide
 from agentkit.execution.intent import intent_of
 from agentkit.journal.journal import Journal
@@ -168,6 +170,19 @@ async def test_a_tool_that_changed_since_keeps_the_key_it_was_sent_with(url, wor
     assert outcome.status == "done"
     assert hand.keys == [before.key]
     assert world.times == 1
+    await journal.close()
+
+
+async def test_how_to_take_it_back_speaks_of_the_key_it_was_sent_with_whatever_changed_since(url, world):
+    journal = await left_behind(url, world, "keyed", "dies_after")
+    hand = Hand(world, faults=["lost", "lost", "lost"])
+    undo = ExactInverse(lambda done: Proposal("world.act", {"what": done.key}))
+
+    outcome = await act(road(journal, [hand.tool("keyed", undo, version="2")]))
+
+    record = (await journal.actions("r-1"))[0]
+    assert outcome.status == "unsettled"
+    assert record.inverse == {"tool": "world.act", "arguments": {"what": record.key}}
     await journal.close()
 
 

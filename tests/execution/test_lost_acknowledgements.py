@@ -38,9 +38,7 @@ async def test_what_is_safe_to_repeat_is_repeated_with_the_same_key(memory, hand
 
 
 @pytest.mark.parametrize("kind", ["idempotent", "keyed"])
-async def test_what_is_safe_to_repeat_is_repeated_later_when_three_times_did_not_help(
-    memory, hand, world, clock, kind
-):
+async def test_what_is_safe_to_repeat_is_repeated_later_when_three_times_did_not_help(memory, hand, world, clock, kind):
     hand.faults = ["lost", "broken", "broken"]
     tools = [hand.tool(kind)]
 

@@ -301,9 +301,7 @@ async def test_a_slow_worker_does_not_ask_anew_about_what_another_has_carried_ou
 
 
 @pytest.mark.parametrize(("policy", "undo"), [(HELD, None), ("unsafe_allow_all", Delayable(timedelta(minutes=10)))])
-async def test_what_is_kept_back_is_released_when_its_time_has_come_and_not_before(
-    memory, hand, clock, policy, undo
-):
+async def test_what_is_kept_back_is_released_when_its_time_has_come_and_not_before(memory, hand, clock, policy, undo):
     tools = [hand.tool("blind", undo)]
 
     first = await act(road(memory, tools, policy))
@@ -402,7 +400,14 @@ async def test_a_strict_result_comes_back_in_its_own_type_and_its_inverse_is_mad
 
 @pytest.mark.parametrize(
     ("annotation", "value"),
-    [(int, "five"), (Strict, {"at": "not a time"}), (float, float("nan")), (int, 2**60), (Odd, {"n": 1}), (str, "\ud800")],
+    [
+        (int, "five"),
+        (Strict, {"at": "not a time"}),
+        (float, float("nan")),
+        (int, 2**60),
+        (Odd, {"n": 1}),
+        (str, "\ud800"),
+    ],
 )
 async def test_a_result_that_does_not_fit_does_not_undo_that_it_was_done(memory, annotation, value):
     async def function(ctx: ToolContext, what: str) -> Any:
@@ -440,9 +445,7 @@ async def test_an_inverse_that_fails_on_the_result_does_not_undo_that_it_was_don
 
 @pytest.mark.parametrize("kind", ["blind", "checkable", "keyed", "marked_blind"])
 @pytest.mark.parametrize("fault", ["hangs_before", "hangs_after"])
-async def test_who_is_cancelled_in_the_tool_lets_go_and_nothing_happens_twice(
-    memory, hand, world, clock, kind, fault
-):
+async def test_who_is_cancelled_in_the_tool_lets_go_and_nothing_happens_twice(memory, hand, world, clock, kind, fault):
     hand.faults = [fault]
     tools = [hand.tool(kind)]
     working = asyncio.create_task(act(road(memory, tools)))
@@ -457,7 +460,8 @@ async def test_who_is_cancelled_in_the_tool_lets_go_and_nothing_happens_twice(
 
     assert (record.state, record.owner) == ("started", None)
     assert world.times <= 1
-    assert (await memory.actions("r-1"))[0].state == ("in_doubt" if kind == "blind" or (kind, fault) == ("marked_blind", "hangs_after") else "done")
+    unknowable = kind == "blind" or (kind, fault) == ("marked_blind", "hangs_after")
+    assert (await memory.actions("r-1"))[0].state == ("in_doubt" if unknowable else "done")
 
 
 @pytest.mark.parametrize("phase", ["known", "answered", "claim", "action", "end"])

@@ -310,7 +310,7 @@ async def test_a_policy_that_forbids_undoing_is_obeyed(trip):
     async with trip.agent() as agent:
         await script(agent, A)
         agent.policy = type(agent.policy).from_text(
-            'permit (principal, action, resource);\nforbid (principal, action, resource) when { context.undoes };',
+            "permit (principal, action, resource);\nforbid (principal, action, resource) when { context.undoes };",
             agent.toolbox,
         )
 

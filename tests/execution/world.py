@@ -43,7 +43,8 @@ class World:
 
     def happen_once(self, key: str) -> None:
         """As a server does that deduplicates by key."""
-        if key not in self.keys():
+        seen = self.keys()
+        if key not in seen:
             self.happen(key)
 
     def keys(self) -> list[str]:
@@ -165,7 +166,8 @@ class Hand:
         self.probes += 1
         if self.probe_faults:
             raise ConnectionRefusedError(self.probe_faults.pop(0))
-        return "found " + what if ctx.key in self.world.keys() else None
+        seen = self.world.keys()
+        return "found " + what if ctx.key in seen else None
 
 
 def road(
@@ -181,9 +183,7 @@ def road(
     toolbox = Toolbox(tools)
     rules = Policy.from_text(policy, toolbox) if "permit" in policy else Policy.load(policy, toolbox)
     more: dict[str, Any] = {"emit": listen} if listen else {}
-    return RunContext(
-        run, AGENT, toolbox, rules, journal, SECRET, Tracing.open(None), limits=limits, **more
-    )
+    return RunContext(run, AGENT, toolbox, rules, journal, SECRET, Tracing.open(None), limits=limits, **more)
 
 
 async def opened(journal: Journal, run: str = "r-1", **budget: Any) -> RunRecord:

@@ -76,11 +76,14 @@ class Acts:
     async def ask(
         self, decision: Decision = ASK, expires: timedelta = timedelta(hours=1), action: Action | None = None
     ) -> QuestionRecord:
-        question = await self.journal.ask(self.call(), action or self.action(), decision, {"tool": "room.book"}, expires)
+        shown = {"tool": "room.book"}
+        question = await self.journal.ask(self.call(), action or self.action(), decision, shown, expires)
         assert question is not None
         return question
 
-    async def answer(self, question: QuestionRecord, verdict: Any = "approve", by: str = "ann", **more: Any) -> QuestionRecord:
+    async def answer(
+        self, question: QuestionRecord, verdict: Any = "approve", by: str = "ann", **more: Any
+    ) -> QuestionRecord:
         return await self.journal.answer(question.id, verdict, by=by, proof="asserted", **more)
 
     async def end(self, outcome: Outcome, owner: str = ME, call: ToolCall | None = None, **more: Any) -> Outcome:

@@ -98,7 +98,7 @@ async def test_what_has_ended_is_never_claimed(acts, outcome):
 async def test_another_call_at_the_same_slot_is_refused(acts):
     await acts.claimed()
 
-    with pytest.raises(SlotTaken, match="already proposed room.book at turn 0"):
+    with pytest.raises(SlotTaken, match=r"already proposed room\.book at turn 0"):
         await acts.journal.known(acts.call(room="red"))
 
 

@@ -5,7 +5,7 @@ import contextlib
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import datetime
 from pathlib import Path
 
@@ -211,14 +211,14 @@ async def test_a_file_that_is_damaged_later_is_no_riddle(tmp_path: Path, url: st
     data = (tmp_path / "acts.db").read_bytes()
     (tmp_path / "acts.db").write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
 
-    with pytest.raises(JournalUnavailable, match="malformed|not a database"):
+    with pytest.raises(JournalUnavailable, match=r"malformed|not a database"):
         await store.write(lambda tx: (tx.find(RunRecord), tx.add(RUN)))
 
     await store.close()
 
 
 @contextlib.contextmanager
-def readable_only(path: Path) -> Iterator[None]:
+def readable_only(path: Path) -> Generator[None]:
     """Whoever runs the tests: root may write everywhere, so for a moment it is nobody."""
     path.chmod(0o444)
     path.parent.chmod(0o555)

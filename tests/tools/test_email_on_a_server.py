@@ -84,7 +84,7 @@ async def test_the_copies_of_what_the_desk_sent_are_left_out_unless_asked_for(wo
     listed = await call(email.search, context(), limit=50)
     assert sent.message_id not in [mail.message_id for mail in listed]
     everything = await call(email.search, context(), own_copies=True, limit=50)
-    assert sent.message_id == everything[0].message_id
+    assert sent.message_id in [mail.message_id for mail in everything]
 
 
 async def test_a_mail_the_desk_has_answered_is_not_listed_as_unanswered(world, email, context, call):
@@ -93,8 +93,8 @@ async def test_a_mail_the_desk_has_answered_is_not_listed_as_unanswered(world, e
     question.set_content("When?")
     deliver(world, question)
     before = await call(email.search, context(1), unanswered_only=True)
-    assert before[0].message_id == question["Message-ID"]
-    await call(email.send, context(2), **letter(world, in_reply_to=before[0].message_id))
+    assert question["Message-ID"] in [mail.message_id for mail in before]
+    await call(email.send, context(2), **letter(world, in_reply_to=question["Message-ID"]))
     after = await call(email.search, context(3), unanswered_only=True)
     assert question["Message-ID"] not in [mail.message_id for mail in after]
     listed = await call(email.search, context(3))
