@@ -550,9 +550,9 @@ async def test_a_heart_that_misses_a_beat_goes_on_beating(url, world, hand, monk
 
     monkeypatch.setattr(Journal, "renew", locked_at_first)
     hand.faults = ["hangs_before"]
-    context = road(journal, [hand.tool("blind")], limits=Limits(lease=timedelta(milliseconds=60)))
+    context = road(journal, [hand.tool("blind")], limits=Limits(lease=timedelta(milliseconds=400)))
     working = asyncio.create_task(act(context))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.6)
     other = await act(road(journal, [hand.tool("blind")]))
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
