@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -13,20 +13,21 @@ from agentkit.action import Outcome
 from agentkit.approval.question import Question
 from agentkit.approval.settle import settle
 from agentkit.call import Proposal, Slot
-from agentkit.errors import DeveloperMistake, JournalUnavailable
-from agentkit.execution import undo as undoing
-from agentkit.execution.context import Limits, RunContext
-from agentkit.execution.events import Event, RunEnded, RunPaused, RunStarted
-from agentkit.execution.forward import Standing, call_of, perform_all, standing_on, with_patience
+from agentkit.errors import DeveloperMistake, NotFound
+from agentkit.execution.context import RunContext
+from agentkit.execution.events import Event
+from agentkit.execution.forward import Standing, call_of, perform_all, standing_on
 from agentkit.execution.perform import perform
 from agentkit.execution.run import OVER, Run, read_run
-from agentkit.execution.undo import UndoPlan
+from agentkit.execution.undo import approve, carry_out
+from agentkit.execution.undo_plan import UndoPlan, make_plan, new_undo_id, targets
 from agentkit.journal.journal import Journal
 from agentkit.journal.ledger import new_id
 from agentkit.journal.records import RunKind, RunRecord
 from agentkit.planner.budget import Budget
 from agentkit.planner.chat import as_model
 from agentkit.planner.conversation import Price
+from agentkit.planner.driver import Driver, Listener, nobody
 from agentkit.planner.graph import checkpoints, pursue
 from agentkit.planner.model import Model
 from agentkit.planner.pursuit import Pursuit
@@ -34,13 +35,11 @@ from agentkit.policy.engine import Policy
 from agentkit.policy.packs import PolicyText
 from agentkit.sandbox import Sandbox
 from agentkit.settings import Settings, idempotency_key
-from agentkit.telemetry import names
-from agentkit.telemetry.spans import Span, Tracing
+from agentkit.telemetry.spans import Tracing
 from agentkit.tool import Tool
 from agentkit.toolbox import Toolbox
 
 R = TypeVar("R")
-Listener = Callable[[Event], None]
 
 
 class Agent:
@@ -86,9 +85,7 @@ class Agent:
         self.budget = budget or Budget.of(self.settings)
         self._sandbox = sandbox
         self._scripts: dict[str, int] = {}
-        self._journal: Journal | None = None
-        self._tracing: Tracing | None = None
-        self._secret = b""
+        self._driver: Driver | None = None
         self._closing = contextlib.AsyncExitStack()
 
     # Opening and closing -----------------------------------------------------------------------------------------
@@ -96,25 +93,33 @@ class Agent:
     async def __aenter__(self) -> Self:
         url, tenant = self.settings.journal, self.settings.tenant
         async with contextlib.AsyncExitStack() as opened:  # what is open is closed again when the rest does not open
-            self._journal = Journal.open(url, tenant=tenant)
-            opened.push_async_callback(self._journal.close)
-            self._secret = idempotency_key(self.settings)
-            self._tracing = Tracing.open(url, tenant=tenant, otlp_endpoint=self.settings.otlp_endpoint)
-            opened.callback(self._tracing.close)
-            self._saver = await opened.enter_async_context(checkpoints(_checkpoint_file(url)))
+            journal = Journal.open(url, tenant=tenant)
+            opened.push_async_callback(journal.close)
+            secret = idempotency_key(self.settings)
+            tracing = Tracing.open(url, tenant=tenant, otlp_endpoint=self.settings.otlp_endpoint)
+            opened.callback(tracing.close)
+            self._saver = await opened.enter_async_context(checkpoints(_checkpoint_file(self.settings)))
+            self._driver = Driver(
+                self.name, self.principal, self.toolbox, self.policy, journal, tracing, self.settings, secret,
+                self._sandbox,
+            )  # fmt: skip
             self._closing = opened.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._closing.aclose()
-        self._journal = self._tracing = None
+        self._driver = None
 
     @property
     def journal(self) -> Journal:
         """What happened, while the agent is open."""
-        if self._journal is None:
+        return self._drive.journal
+
+    @property
+    def _drive(self) -> Driver:
+        if self._driver is None:
             raise DeveloperMistake("open the agent first: `async with agent:`")
-        return self._journal
+        return self._driver
 
     @property
     def principal(self) -> str:
@@ -129,15 +134,15 @@ class Agent:
         Raises:
             DeveloperMistake: the agent has no model, or its budget cannot be kept.
         """
-        return await self._begin(goal, budget, _nobody)
+        return await self._begin(goal, budget, nobody)
 
     async def resume(self, run: str, *, budget: Budget | None = None) -> Run:
         """Take a run up where it stands: after an answer, a crash, or with a larger budget; nothing is done twice.
 
         Raises:
-            NotFound: no such run.
+            NotFound: no such run of this agent.
         """
-        return await self._continue(run, budget, _nobody)
+        return await self._continue(run, budget, nobody)
 
     async def stream(
         self, goal: str = "", *, resume: str | None = None, budget: Budget | None = None
@@ -198,7 +203,7 @@ class Agent:
             last[:] = [await perform(call, context)]
             return standing_on(last, context)
 
-        await self._bring_forward(record, forward, _nobody)
+        await self._drive.bring_forward(record, forward)
         outcome = last[0]
         return outcome.typed(self.toolbox.named(call.tool)) if outcome.result is not None else outcome
 
@@ -209,9 +214,8 @@ class Agent:
             NotFound: no such action.
         """
         record = await self.journal.action(action)
-        context = self._context(record.run, _nobody)
-        with self._span(await self.journal.run(record.run)):
-            return await perform(call_of(record), context)
+        with self._drive.span(await self._own(record.run)):
+            return await perform(call_of(record), self._drive.context(record.run))
 
     # People ------------------------------------------------------------------------------------------------------
 
@@ -219,9 +223,7 @@ class Agent:
         """Everything in the journal that waits for a person, oldest first."""
         return [Question(q, self.journal, self.toolbox) for q in await self.journal.open_questions()]
 
-    async def settle(
-        self, action: str, *, happened: bool, by: str, note: str = "", result: Any = None
-    ) -> Outcome:
+    async def settle(self, action: str, *, happened: bool, by: str, note: str = "", result: Any = None) -> Outcome:
         """Record what a person found out about an action in doubt.
 
         Raises:
@@ -237,14 +239,15 @@ class Agent:
         Raises:
             NotFound: no such run or action.
         """
-        context = self._context(undoing.new_undo_id(), _nobody)
-        record, steps = await undoing.make_plan(target, context)
+        undone, actions = await targets(target, self.journal)
+        await self._own(undone.id)
+        record, steps = await make_plan(target, undone, actions, self._drive.context(new_undo_id()))
 
-        async def carry_out(by: str, digest: str) -> Run:
-            await undoing.approve(record.id, by, digest, self.journal)
+        async def agreed(by: str, digest: str) -> Run:
+            await approve(record.id, by, digest, self.journal)
             return await self.resume(record.id)
 
-        return UndoPlan(record.id, record.undoes or "", steps, carry_out)
+        return UndoPlan(record.id, undone.id, steps, agreed)
 
     # Underneath --------------------------------------------------------------------------------------------------
 
@@ -255,14 +258,20 @@ class Agent:
         return await self._take_up(record, listen)
 
     async def _continue(self, run: str, budget: Budget | None, listen: Listener) -> Run:
-        record = await self.journal.run(run)
-        undos = await self.journal.runs(undoes=run)
-        if record.status in OVER or any(undoing.frozen_by(undo) for undo in undos):
+        record = await self._own(run)
+        if record.status in OVER or record.frozen_by:
             return await self._read(run)
         if budget:
             budget.check(self.model)
             await self.journal.set_budget(run, budget.as_data())
         return await self._take_up(record, listen)
+
+    async def _own(self, run: str) -> RunRecord:
+        """Only the agent that began a run has the tools to go on with it: another would refuse its actions."""
+        record = await self.journal.run(run)
+        if record.agent != self.principal:
+            raise NotFound(f"{run} was begun by {record.agent}, and this is {self.principal}: use that agent")
+        return record
 
     async def _take_up(self, record: RunRecord, listen: Listener) -> Run:
         async def forward(context: RunContext) -> Standing:
@@ -274,53 +283,10 @@ class Agent:
                 case "act":
                     return await perform_all(record, context)
                 case "undo":
-                    return await undoing.carry_out(await self.journal.run(record.id), context)
+                    return await carry_out(await self.journal.run(record.id), context)
 
-        await self._bring_forward(record, forward, listen)
+        await self._drive.bring_forward(record, forward, listen)
         return await self._read(record.id)
-
-    async def _bring_forward(
-        self, record: RunRecord, forward: Callable[[RunContext], Awaitable[Standing]], listen: Listener
-    ) -> None:
-        """One attempt to take a run as far as it can go now: traced, owned, and written down."""
-        listen(RunStarted(record.id, record.goal))
-        context = self._context(record.id, listen)
-        with self._span(record) as span:
-            await self.journal.drive(record.id, context.owner, span.traceparent)
-            try:
-                standing = await with_patience(lambda: forward(context), context, self.settings.patience)
-            except Exception as error:  # Whatever it was, nobody should believe that the run is still running.
-                with contextlib.suppress(JournalUnavailable):
-                    await self.journal.set_status(record.id, "stopped", f"{type(error).__name__}: {error}")
-                raise
-            span.set(names.RUN_STATUS, standing.status)
-        ended = await self.journal.set_status(record.id, standing.status, standing.reason, standing.answer)
-        event = RunEnded if ended.status in OVER else RunPaused
-        listen(event(ended.id, ended.status, ended.reason, ended.answer))
-
-    def _context(self, run: str, listen: Listener) -> RunContext:
-        assert self._tracing is not None
-        limits = Limits(self.settings.lease, self.settings.hold_grace, self.settings.question_expiry)
-        return RunContext(
-            run,
-            self.principal,
-            self.toolbox,
-            self.policy,
-            self.journal,
-            self._secret,
-            self._tracing,
-            self._sandbox,
-            limits,
-            listen,
-        )
-
-    def _span(self, record: RunRecord) -> contextlib.AbstractContextManager[Span]:
-        assert self._tracing is not None
-        return self._tracing.span(
-            f"{names.INVOKE_AGENT} {self.name}",
-            parent=record.traceparent,
-            attributes={names.RUN: record.id, names.AGENT_NAME: self.name},
-        )
 
     def _record(self, run: str, kind: RunKind, goal: str, budget: Budget) -> RunRecord:
         now = self.journal.clock()
@@ -335,9 +301,6 @@ class Agent:
         return await read_run(self.journal, run, self.toolbox)
 
 
-def _nobody(event: Event) -> None:
-    """Nobody listens."""
-
-
-def _checkpoint_file(journal: str) -> str | None:
-    return None if journal == "memory:" else journal.removeprefix("sqlite:///") + ".checkpoints"
+def _checkpoint_file(settings: Settings) -> str | None:
+    file = settings.database_file
+    return None if file is None else f"{file}.checkpoints"

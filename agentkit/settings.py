@@ -68,9 +68,7 @@ Url = Annotated[
     Field(pattern=r"^(memory:|[a-z0-9+]+://.+)$"),
     Expected("the URL of a database, such as 'sqlite:///acts.db', or 'memory:'"),
 ]
-Web = Annotated[
-    str, Field(pattern=r"^https?://."), Expected("the URL of a collector: 'http://localhost:4318'")
-]
+Web = Annotated[str, Field(pattern=r"^https?://."), Expected("the URL of a collector: 'http://localhost:4318'")]
 Model = Annotated[str, Field(pattern=r"^[^:\s]+:\S+$"), Expected("'provider:name', such as 'openai:gpt-5'")]
 Tenant = Annotated[str, Field(min_length=1, max_length=64), Expected("a name of at most 64 characters")]
 Count = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0), Expected("a whole number, 0 or more")]
@@ -166,6 +164,11 @@ class Settings(BaseSettings):
             InvalidSettings: it is not where the reference says.
         """
         return reference.resolve(self._folder)
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of a SQLite journal; None for one in memory or on a server."""
+        return _database_file(self.journal)
 
     def explain(self) -> list[Shown]:
         """Every setting, what it is and where that comes from. Of secrets, only the reference."""
@@ -289,7 +292,11 @@ def _merged(layers: list[_Layer]) -> dict[str, Any]:
 
 
 def _start_at(folder: Path, values: dict[str, Any], layers: list[_Layer]) -> None:
-    """A relative journal of the file, or of nobody, lies beside the file."""
+    """A relative journal of the file, or of nobody, lies beside the file; so does a policy that is a file."""
+    policy = values.get("policy")
+    from_file = not any("policy" in layer.values for layer in layers if layer.source != FILE)
+    if from_file and isinstance(policy, str) and policy.endswith(".cedar"):
+        values["policy"] = str(folder / policy)
     if any("journal" in layer.values for layer in layers if layer.source != FILE):
         return
     journal = values.get("journal", Settings.model_fields["journal"].default)

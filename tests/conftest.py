@@ -10,7 +10,6 @@ import pytest
 
 from agentkit.journal.journal import Journal
 
-
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 NO_SKIPS = bool(os.environ.get("AGENTKIT_NO_SKIPS"))
 """Where everything can be installed, a skipped test is a missing test."""

@@ -145,16 +145,12 @@ def test_what_does_not_fit_is_named_with_what_would(place, text, told):
 
 def test_a_wrong_environment_variable_is_called_by_its_name(monkeypatch):
     monkeypatch.setenv("AGENTKIT_MAX_TOKENS", "many")
-    with pytest.raises(
-        InvalidSettings, match="the environment: 'AGENTKIT_MAX_TOKENS' must be a whole number"
-    ):
+    with pytest.raises(InvalidSettings, match="the environment: 'AGENTKIT_MAX_TOKENS' must be a whole number"):
         Settings()
 
 
 def test_a_wrong_argument_is_called_one():
-    with pytest.raises(
-        InvalidSettings, match="an argument: there is no setting 'polcy'; did you mean 'policy'"
-    ):
+    with pytest.raises(InvalidSettings, match="an argument: there is no setting 'polcy'; did you mean 'policy'"):
         Settings(polcy="strict")
     with pytest.raises(InvalidSettings, match="an argument: 'lease' must be a duration"):
         Settings(lease="soon")
@@ -248,9 +244,7 @@ def test_a_secret_comes_from_the_keyring():
     before = keyring.get_keyring()
     keyring.set_keyring(Held())
     try:
-        settings = Settings(
-            secrets={"mail": "keyring:https://imap.example.org/me", "none": "keyring:imap/you"}
-        )
+        settings = Settings(secrets={"mail": "keyring:https://imap.example.org/me", "none": "keyring:imap/you"})
         assert settings.secret("mail").get_secret_value() == "correct horse"
         with pytest.raises(InvalidSettings, match="store it with: keyring set imap you"):
             settings.secret("none")
@@ -344,9 +338,7 @@ def test_a_key_file_that_others_can_read_is_refused(place):
 
 
 def test_a_key_file_that_cannot_be_made_is_said(place):
-    with pytest.raises(
-        InvalidSettings, match=r"cannot make the key file .*; name a key of your own with `key`"
-    ):
+    with pytest.raises(InvalidSettings, match=r"cannot make the key file .*; name a key of your own with `key`"):
         idempotency_key(Settings(journal="sqlite:///no/such/folder/acts.db"))
 
 

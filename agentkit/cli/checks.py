@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 from agentkit.agent import Agent
-from agentkit.cli.reach import database_file
 from agentkit.cli.words import clock, listed
 from agentkit.errors import AgentkitError
 from agentkit.journal.journal import Journal
@@ -93,7 +92,7 @@ def agent(agent: Agent) -> Check:
 
 async def journal(settings: Settings) -> list[Check]:
     """Can the journal be read and written, and does the clock agree with it?"""
-    file = database_file(settings.journal)
+    file = settings.database_file
     if file is None:
         return [Check("journal", "note", "in memory: it ends with the process", "name one: journal = 'sqlite:///FILE'")]
     if not file.exists():
@@ -130,7 +129,7 @@ def time(runs: Iterable[RunRecord]) -> Check:
 
 def key(settings: Settings) -> Check:
     """Is the key for idempotency keys there, and is it private?"""
-    file = database_file(settings.journal)
+    file = settings.database_file
     try:
         if settings.key:
             return _long_enough(settings.resolve(settings.key).get_secret_value(), str(settings.key))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agentkit.agent import Agent
-from agentkit.execution.undo import frozen_by
 from agentkit.journal.journal import Journal
 from agentkit.journal.owner import is_dead
 from agentkit.journal.records import ActionRecord, QuestionRecord, RunRecord
@@ -89,7 +88,7 @@ def _is_due(action: ActionRecord, questions: Mapping[str, QuestionRecord], journ
 
 async def _frozen(run: RunRecord, journal: Journal) -> bool:
     """Nothing more may happen in a run that is being taken back."""
-    return any(frozen_by(undo) for undo in await journal.runs(undoes=run.id))
+    return run.frozen_by is not None
 
 
 def _errand(run: RunRecord, actions: Iterable[ActionRecord], only: tuple[str, ...] = ()) -> Errand:

@@ -9,7 +9,7 @@ import typer
 from agentkit.agent import Agent
 from agentkit.cli.ending import INTERRUPTED, code_of
 from agentkit.cli.loading import load_agent
-from agentkit.cli.reach import AsJson, Program, journal_option, require_own
+from agentkit.cli.reach import AsJson, Program, journal_option
 from agentkit.cli.report import run_data, show_outcome
 from agentkit.cli.screen import print_json, tell
 from agentkit.cli.words import arguments, line
@@ -54,18 +54,15 @@ def _go(agent: Agent, program: str, as_json: bool, *, goal: str = "", resumed: s
         print_json(run_data(ended))
     else:
         show_outcome(ended, program, journal_option(agent))
-    if ended.waiting and agent.settings.journal == "memory:":
+    if ended.questions and agent.settings.journal == "memory:":
         tell("This journal is in memory and ends here: nobody can answer. Name one in agentkit.toml.", "yellow")
     return code_of(ended)
 
 
 async def _pursue(agent: Agent, goal: str, resumed: str | None, progress: "Progress") -> Run:
     async with agent:
-        budget = None
-        if resumed:
-            await require_own(agent, resumed)
-            stopped = (await agent.journal.run(resumed)).status == "stopped"
-            budget = agent.budget if stopped else None  # a limit may have been raised since
+        stopped = resumed is not None and (await agent.journal.run(resumed)).status == "stopped"
+        budget = agent.budget if stopped else None  # a limit may have been raised in the program since
         async with contextlib.aclosing(agent.stream(goal, resume=resumed, budget=budget)) as events:
             async for event in events:
                 progress.hear(event)

@@ -107,9 +107,9 @@ class Seen:
         if run.steps:
             _heading("steps")
             show_steps(run.steps)
-        if run.waiting:
+        if run.questions:
             _heading("questions")
-            for question in run.waiting:
+            for question in run.questions:
                 facts([(question.id, "\n".join([line(question.reason, None), *answers_to(question, option)]))], "  ")
         if self.undos:
             _heading("undos")

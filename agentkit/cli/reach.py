@@ -2,10 +2,8 @@
 
 import contextlib
 import getpass
-import re
 import socket
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -50,12 +48,6 @@ async def opened(url: str | None) -> AsyncGenerator[Journal]:
         await journal.close()
 
 
-def database_file(url: str) -> Path | None:
-    """The file of a SQLite journal."""
-    found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", url)
-    return Path(found[1]) if found else None
-
-
 def person(by: str | None) -> str:
     """Who answers. The system's word for the user is asserted, not proven.
 
@@ -76,15 +68,3 @@ def journal_option(agent: Agent) -> str:
         if Settings().journal == agent.settings.journal:
             return ""
     return f" --journal {agent.settings.journal}"
-
-
-async def require_own(agent: Agent, run: str) -> None:
-    """Only the agent that began a run has the tools to go on with it: another would refuse its actions.
-
-    Raises:
-        NotFound: no such run.
-        OperatorMatter: the run belongs to another agent.
-    """
-    record = await agent.journal.run(run)
-    if record.agent != agent.principal:
-        raise OperatorMatter(f"{run} was begun by {record.agent}, and this is {agent.principal}: name that agent")

@@ -22,7 +22,7 @@ def show_outcome(run: Run, program: str, journal: str) -> None:
     for step in run.held:
         until = f" until {clock(step.held_until)}" if step.held_until else ""
         lines.append(("held", f"{step.tool} ({step.id}){until}\nagentkit worker {program}    # releases it then"))
-    for question in run.waiting:
+    for question in run.questions:
         lines.append(("question", "\n".join([_asked(question), *answers_to(question, journal)])))
     if run.status in ("waiting", "stopped"):
         lines.append(("then", f"agentkit resume {program} {run.id}    # {_when(run)}"))
@@ -70,7 +70,7 @@ def run_data(run: Run) -> dict[str, Any]:
         "status": run.status,
         "reason": run.reason,
         "answer": run.answer,
-        "questions": [question_data(question) for question in run.waiting],
+        "questions": [question_data(question) for question in run.questions],
         "steps": [step_data(step) for step in run.steps],
         "spent": dict(run.spent),
     }

@@ -9,11 +9,11 @@ import typer
 from agentkit.agent import Agent
 from agentkit.cli.ending import FAILED, INTERRUPTED, OK, WAITS, code_of
 from agentkit.cli.loading import load_agent
-from agentkit.cli.reach import AsJson, By, Program, journal_option, person, require_own
+from agentkit.cli.reach import AsJson, By, Program, journal_option, person
 from agentkit.cli.report import run_data, show_outcome
 from agentkit.cli.screen import print_json, say, tell
 from agentkit.cli.words import arguments, line
-from agentkit.execution.undo import UndoPlan, UndoStep
+from agentkit.execution.undo_plan import UndoPlan, UndoStep
 
 
 def undo(
@@ -48,7 +48,6 @@ class Attempt:
     async def make(self, agent: Agent) -> int:
         """Plan, show, ask, carry out; returns the exit code."""
         async with agent:
-            await self._check(agent)
             plan = await agent.undo_plan(self._target)
             if not self._as_json:
                 show_plan(plan)
@@ -71,12 +70,6 @@ class Attempt:
         if self._begun is None:
             return "Nothing was taken back."
         return f"What was begun is written down; go on with:\n  agentkit resume {self._program} {self._begun}"
-
-    async def _check(self, agent: Agent) -> None:
-        run = self._target
-        if self._target.startswith("a-") and not await agent.journal.runs(id=self._target):
-            run = (await agent.journal.action(self._target)).run
-        await require_own(agent, run)
 
     def _agreed(self) -> int | None:
         """None when the person agrees; else how the command ends."""

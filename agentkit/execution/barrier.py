@@ -17,6 +17,8 @@ async def decide(action: Action, known: ActionRecord | None, run: RunContext) ->
     said = await run.journal.answered(action, run.policy.digest)
     facts = Facts(said.approvals, action.undoes is not None, await run.journal.repeats(action), run.principal)
     decision = run.policy.decide(action, facts)
+    if said.frozen_by:
+        return replace(decision, verdict="deny", rule="undo", reason=f"the run is being taken back by {said.frozen_by}")
     if said.rejected and decision.verdict != "deny":
         reason = f"{said.rejected.by} said no" + (f": {said.rejected.reason}" if said.rejected.reason else "")
         return replace(decision, verdict="deny", rule="person", reason=reason)

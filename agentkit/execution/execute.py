@@ -16,9 +16,7 @@ from agentkit.journal.records import ActionRecord
 from agentkit.telemetry import names
 
 
-async def execute(
-    action: Action, claimed: ActionRecord, run: RunContext, *, in_question: bool = False
-) -> Outcome:
+async def execute(action: Action, claimed: ActionRecord, run: RunContext, *, in_question: bool = False) -> Outcome:
     """Do it. `failed` needs proof that nothing happened; what is merely unknown is looked into.
 
     `in_question` says that an earlier attempt may have had its effect.

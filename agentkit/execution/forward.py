@@ -14,6 +14,8 @@ from agentkit.journal.records import ActionRecord, RunRecord, RunStatus
 
 SOON = timedelta(milliseconds=50)
 """The shortest pause before looking again."""
+OFTEN = timedelta(seconds=1)
+"""How often to see whether another worker has finished."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,17 @@ def standing_on(outcomes: list[Outcome[Any]], context: RunContext) -> Standing:
     if waiting:
         return Standing("waiting", waiting[0].reason)
     if passing:
-        soonest = min(outcome.until or context.now() for outcome in passing)
+        soonest = min(_again_at(outcome, context) for outcome in passing)
         return Standing("waiting", passing[0].reason, again_at=max(soonest, context.now() + SOON))
     if held := [outcome for outcome in outcomes if outcome.status == "held"]:
         return Standing("waiting", held[0].reason)
     return Standing("finished")
+
+
+def _again_at(outcome: Outcome[Any], context: RunContext) -> datetime:
+    """Another worker may be done long before its lease ends."""
+    until = outcome.until or context.now()
+    return min(until, context.now() + OFTEN) if outcome.status == "claimed" else until
 
 
 async def perform_all(record: RunRecord, context: RunContext) -> Standing:

@@ -52,9 +52,7 @@ def _validated(call: ToolCall, known: ActionRecord | None, run: RunContext) -> A
     return replace(run.toolbox.validate(replace(call, arguments=known.arguments)), revision=known.revision)
 
 
-async def _refuse(
-    call: ToolCall, known: ActionRecord | None, invalid: InvalidToolCall, run: RunContext
-) -> Outcome:
+async def _refuse(call: ToolCall, known: ActionRecord | None, invalid: InvalidToolCall, run: RunContext) -> Outcome:
     if known and known.state == "started":
         raise invalid  # it may have happened: only a worker that has the tool can tell
     outcome = await run.journal.refuse_invalid(call, Outcome("refused", str(invalid)))

@@ -14,8 +14,8 @@ MOST_ATTEMPTS = 5
 async def recover(action: Action, known: ActionRecord, run: RunContext) -> Outcome:
     """Find out what became of a started action, and carry it on where that is safe."""
     taken = await run.journal.take_over(known, run.owner, run.limits.lease, lands_after(action))
-    if taken is None and known.owner is None:
-        return Outcome("unsettled", "will be looked at again", until=known.lease_until)
+    if taken is None and known.again_at:
+        return Outcome("unsettled", "will be looked at again", until=known.again_at)
     if taken is None:
         return Outcome("claimed", "another worker has it", until=known.lease_until)
     seen = await look(action, taken, run)

@@ -48,10 +48,15 @@ class Run:
     """running, waiting, stopped, failed, finished, rolled_back, rolled_back_with_residue or stuck."""
     reason: str
     answer: Any
-    waiting: list[Question]
+    questions: list[Question]
     """What only a person can say, oldest first."""
     steps: list[Step]
     spent: Mapping[str, Any]
+
+    @property
+    def waiting(self) -> list[Question]:
+        """Actions that wait to be approved, edited or rejected."""
+        return [question for question in self.questions if question.kind == "approve"]
 
     @property
     def held(self) -> list[Step]:
@@ -60,7 +65,7 @@ class Run:
 
     @property
     def in_doubt(self) -> list[Step]:
-        """Actions of which nobody knows whether they happened."""
+        """Actions of which nobody knows whether they happened: find out, and `settle` them."""
         return [step for step in self.steps if step.state == "in_doubt"]
 
 

@@ -14,7 +14,7 @@ from agentkit.journal.actions import require_action, stands_as
 from agentkit.journal.owner import is_dead
 from agentkit.journal.questions import Questions, usable_consents
 from agentkit.journal.records import ActionRecord
-from agentkit.journal.runs import spend
+from agentkit.journal.runs import require_run, spend
 from agentkit.journal.store import Transaction
 
 
@@ -39,7 +39,7 @@ class Claims(Questions):
         """The one transaction before the world changes: written down, consent spent, budget charged, owned by us.
 
         Returns None when the action cannot be had: another worker has it or it ended, it was revised meanwhile, its
-        consent is gone, or the action it takes back is being taken back already.
+        consent is gone, its run is being taken back, or the action it takes back is.
 
         Raises:
             BudgetExhausted: the run may not make another call; nothing was written.
@@ -49,7 +49,9 @@ class Claims(Questions):
             record = self.proposed(tx, call, action, decision)
             if not stands_as(record, action):
                 return None
-            if not self._spend_consent(tx, record, decision) or _taken_back_by_another(tx, record):
+            if require_run(tx, record.run).frozen_by or _taken_back_by_another(tx, record):
+                return None
+            if not self._spend_consent(tx, record, decision):
                 return None
             spend(self, tx, record.run, {"tool_calls": 1}, within=True)
             return self._start(tx, record, intent, owner)
@@ -81,7 +83,9 @@ class Claims(Questions):
             lands = now.may_land_until
             if now.owner and is_dead(now.owner) and lands is not None:
                 lands = min(lands, at + may_land)
-            taken = replace(now, owner=owner, epoch=now.epoch + 1, lease_until=at + lease, may_land_until=lands)
+            taken = replace(
+                now, owner=owner, epoch=now.epoch + 1, lease_until=at + lease, again_at=None, may_land_until=lands
+            )
             tx.save(taken)
             self.note(tx, "taken_over", now.run, now.id, epoch=taken.epoch, before=now.owner)
             return taken
@@ -90,6 +94,8 @@ class Claims(Questions):
 
     def abandoned(self, record: ActionRecord) -> bool:
         """Whether nobody can be working on a started action any more, and it is time to look again."""
+        if record.again_at is not None and self.clock() < record.again_at:
+            return False
         if record.lease_until is None or record.lease_until <= self.clock():
             return True
         return record.owner is not None and is_dead(record.owner)
@@ -144,8 +150,9 @@ class Claims(Questions):
         def work(tx: Transaction) -> None:
             now = require_action(tx, record.id)
             if _holds(now, owner, record.epoch):
-                lands_until = lands or now.may_land_until
-                tx.save(replace(now, owner=None, lease_until=again_at, may_land_until=lands_until))
+                # The owner stays named, so that its death can be proven; the epoch ends what it may do.
+                let_go = replace(now, epoch=now.epoch + 1, lease_until=self.clock(), again_at=again_at)
+                tx.save(replace(let_go, may_land_until=lands or now.may_land_until))
                 self.note(tx, "let_go", now.run, now.id, epoch=now.epoch, reason=reason)
 
         await self.store.write(work)

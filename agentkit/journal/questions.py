@@ -24,6 +24,8 @@ class Answered:
     approvals: int = 0
     rejected: ConsentRecord | None = None
     open: QuestionRecord | None = None
+    frozen_by: str | None = None
+    """The undo that takes the whole run back, if one was agreed to."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,14 @@ class Questions(Actions):
         """What people said about exactly this revision, under exactly this policy."""
 
         def work(tx: Transaction) -> Answered:
+            frozen_by = require_run(tx, action.slot.run).frozen_by
             record = tx.get(ActionRecord, action.id)
             if record is None:
-                return Answered()
+                return Answered(frozen_by=frozen_by)
             good = usable_consents(tx, replace(record, digest=action.digest), policy, self.clock())
             rejections = tx.find(ConsentRecord, action=action.id, digest=action.digest, verdict="reject")
             questions = tx.find(QuestionRecord, action=action.id, digest=action.digest, policy=policy, status="open")
-            return Answered(len(good), next(iter(rejections), None), next(iter(questions), None))
+            return Answered(len(good), next(iter(rejections), None), next(iter(questions), None), frozen_by)
 
         return await self.store.read(work)
 

@@ -60,6 +60,8 @@ class RunRecord(Record):
     traceparent: str | None = None
     owner: str | None = None
     """Who last began to bring it forward."""
+    frozen_by: str | None = None
+    """The undo that takes all of it back: nothing more may happen in it."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class ActionRecord(Record):
     epoch: int = 0
     owner: str | None = None
     lease_until: datetime | None = None
+    again_at: datetime | None = None
+    """Nobody works on it, and before then nobody should."""
     may_land_until: datetime | None = None
     marked: bool = False
     """The point of no return was reached in the present attempt."""

@@ -65,10 +65,12 @@ class Runs(Ledger):
 
         return await self.store.write(work)
 
-    async def set_plan(self, run: str, plan: Mapping[str, Any]) -> RunRecord:
-        """Write down what an undo is going to do, and later that it was approved."""
+    async def set_plan(self, run: str, plan: Mapping[str, Any], *, freezes: str | None = None) -> RunRecord:
+        """Write down what an undo is going to do, and later that it was approved, which freezes the run it undoes."""
 
         def work(tx: Transaction) -> RunRecord:
+            if freezes:
+                tx.save(replace(require_run(tx, freezes), frozen_by=run, updated_at=self.clock()))
             record = replace(require_run(tx, run), plan=dict(plan), updated_at=self.clock())
             tx.save(record)
             self.note(tx, "planned", run, plan=record.plan)

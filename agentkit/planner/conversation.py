@@ -95,6 +95,4 @@ class Price:
     def of(self, usage: Usage) -> Decimal:
         """The cost of one call."""
         million = Decimal(1_000_000)
-        return (
-            self.input_per_million * usage.input_tokens + self.output_per_million * usage.output_tokens
-        ) / million
+        return (self.input_per_million * usage.input_tokens + self.output_per_million * usage.output_tokens) / million

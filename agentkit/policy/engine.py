@@ -187,9 +187,7 @@ class _Cedar:
         try:
             parsed = cedarpy.Schema.from_json_str(json.dumps(schema.as_data()))
         except ValueError as error:
-            raise InvalidPolicy(
-                f"the tools' arguments cannot be written as a Cedar schema: {error}"
-            ) from None
+            raise InvalidPolicy(f"the tools' arguments cannot be written as a Cedar schema: {error}") from None
         groups = cedarpy.Entities.from_json_str("[]", schema=parsed)  # pyright: ignore[reportUnknownMemberType]
         return _Cedar(cedarpy.PolicySet.from_str(text), parsed, groups)
 
@@ -224,9 +222,7 @@ class _Cedar:
         return found if found or result.validation_passed else {"": ["it does not fit the schema"]}
 
 
-def _request(
-    action: str, context: Mapping[str, Any], agent: str = "agent", run: str = "run"
-) -> dict[str, Any]:
+def _request(action: str, context: Mapping[str, Any], agent: str = "agent", run: str = "run") -> dict[str, Any]:
     """In the form that takes any id as it is: ids in Cedar syntax would have to be escaped."""
     return {
         "principal": {"type": "Agent", "id": agent},

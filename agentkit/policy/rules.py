@@ -41,9 +41,7 @@ def rules_of(source: PolicyText, policies: Mapping[str, Any]) -> dict[str, Rule]
     """
     logic = {**policies["staticPolicies"], **policies["templates"]}
     if not logic:
-        raise InvalidPolicy(
-            f"{source.file}: there are no rules in it, so it denies everything; write a permit"
-        )
+        raise InvalidPolicy(f"{source.file}: there are no rules in it, so it denies everything; write a permit")
     rules: dict[str, Rule] = {}
     for number, statement in enumerate(statements(source.text)):
         text = source.text[statement[0].start : statement[-1].end]
@@ -114,9 +112,7 @@ def _duration(text: str, where: str) -> timedelta:
     except (ValidationError, OverflowError):
         hold = timedelta(0)
     if hold <= timedelta(0):
-        raise InvalidPolicy(
-            f"{where}: {text!r} is not a time to hold; write '120s', '2m', '1h', '1d' or 'PT2M'"
-        )
+        raise InvalidPolicy(f"{where}: {text!r} is not a time to hold; write '120s', '2m', '1h', '1d' or 'PT2M'")
     return hold
 
 

@@ -94,9 +94,7 @@ def _ten_thousandths(text: str, path: str) -> int:
     if number.adjusted() > 14:
         raise Inexpressible(f"{path} is {_short(text)}, {_BELOW}")
     if number.adjusted() < -PLACES or (units := Fraction(number) * 10**PLACES).denominator != 1:
-        raise Inexpressible(
-            f"{path} is {_short(text)}, and a policy compares at most {PLACES} decimal places"
-        )
+        raise Inexpressible(f"{path} is {_short(text)}, and a policy compares at most {PLACES} decimal places")
     if units.numerator not in _I64:
         raise Inexpressible(f"{path} is {_short(text)}, {_BELOW}")
     return units.numerator

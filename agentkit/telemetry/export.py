@@ -51,9 +51,7 @@ def collector(endpoint: str) -> SpanExporter:
         ) from None
     has_path = urlsplit(endpoint).path.strip("/")
     url = endpoint if has_path else endpoint.rstrip("/") + "/v1/traces"
-    return otlp.OTLPSpanExporter(
-        endpoint=url, timeout=5
-    )  # a dead collector delays the end of a program so long
+    return otlp.OTLPSpanExporter(endpoint=url, timeout=5)  # a dead collector delays the end of a program so long
 
 
 def _row(span: ReadableSpan) -> SpanRow:

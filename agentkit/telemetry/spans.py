@@ -276,9 +276,7 @@ def _leave(before: Any) -> None:
 def _processor(exporter: SpanExporter, synchronous: bool) -> SimpleSpanProcessor | BatchSpanProcessor:
     if synchronous:
         return SimpleSpanProcessor(exporter)
-    return BatchSpanProcessor(
-        exporter, max_queue_size=8192, schedule_delay_millis=1000, max_export_batch_size=512
-    )
+    return BatchSpanProcessor(exporter, max_queue_size=8192, schedule_delay_millis=1000, max_export_batch_size=512)
 
 
 def _text(value: object) -> str:

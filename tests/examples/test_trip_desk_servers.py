@@ -119,9 +119,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 def _client(url: str, token: str) -> httpx.Client:
-    return httpx.Client(
-        base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=30
-    )
+    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=30)
 
 
 # The booking server
@@ -567,10 +565,7 @@ def test_stopping_the_world_ends_only_its_own_processes(tmp_path: Path) -> None:
 
 def test_a_world_whose_process_ends_without_a_word_takes_its_servers_along(tmp_path: Path) -> None:
     folder = tmp_path / "world"
-    script = (
-        "import sys; from examples.trip_desk.world import World;"
-        "print(*World.create(sys.argv[1]).pids().values())"
-    )
+    script = "import sys; from examples.trip_desk.world import World;print(*World.create(sys.argv[1]).pids().values())"
     done = subprocess.run(
         [sys.executable, "-c", script, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -455,10 +455,11 @@ async def test_who_is_cancelled_in_the_tool_lets_go_and_nothing_happens_twice(me
     with pytest.raises(asyncio.CancelledError):
         await working
     record = (await memory.actions("r-1"))[0]
+    let_go = memory.abandoned(record)
     clock.turn(minutes=2)
     await act(road(memory, tools))
 
-    assert (record.state, record.owner) == ("started", None)
+    assert (record.state, let_go) == ("started", True)
     assert world.times <= 1
     unknowable = kind == "blind" or (kind, fault) == ("marked_blind", "hangs_after")
     assert (await memory.actions("r-1"))[0].state == ("in_doubt" if unknowable else "done")
@@ -514,10 +515,11 @@ async def test_an_interrupt_raised_in_a_tool_lets_go(memory, hand, world, kind):
 
     ended = await asyncio.to_thread(program)
     record = (await memory.actions("r-1"))[0]
+    let_go = memory.abandoned(record)
     outcome = await act(road(memory, [hand.tool(kind)]))
 
     assert ended == "interrupted"
-    assert (record.state, record.owner) == ("started", None)
+    assert (record.state, let_go) == ("started", True)
     assert outcome.status == ("in_doubt" if kind == "blind" else "done")
     assert world.times == 1
 
@@ -531,7 +533,8 @@ async def test_ctrl_c_ends_the_process_and_lets_go(url, world, hand, fault):
     outcome = await act(road(journal, [hand.tool("keyed")]))
 
     assert code == 1
-    assert (record.state, record.owner) == ("started", None)
+    assert record.state == "started"
+    assert [line.kind for line in await journal.entries("r-1")].count("let_go") == 1
     assert (outcome.status, world.times) == ("done", 1)
     await journal.close()
 

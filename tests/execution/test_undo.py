@@ -10,6 +10,7 @@ import pytest
 from agentkit import Agent, ScriptedModel
 from agentkit.errors import ConsentRefused, NotFound
 from agentkit.execution import undo as undoing
+from agentkit.policy.packs import PolicyText
 from tests.conftest import Clock
 from tests.execution.trip import Trip, book_and_undo_and_die, do, script
 from tests.execution.world import really_now
@@ -306,14 +307,11 @@ async def test_the_plans_approval_is_enough_for_a_policy_that_asks(trip):
         assert trip.lines == ["book a", "release a"]
 
 
-async def test_a_policy_that_forbids_undoing_is_obeyed(trip):
-    async with trip.agent() as agent:
+async def test_a_policy_that_forbids_undoing_is_obeyed(trip, url):
+    never = "permit (principal, action, resource); forbid (principal, action, resource) when { context.undoes };"
+    async with trip.agent(url) as agent:
         await script(agent, A)
-        agent.policy = type(agent.policy).from_text(
-            "permit (principal, action, resource);\nforbid (principal, action, resource) when { context.undoes };",
-            agent.toolbox,
-        )
-
+    async with trip.agent(url, policy=PolicyText("never", never)) as agent:
         ended = await undo(agent)
 
         assert ended.status == "stuck"

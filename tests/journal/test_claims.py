@@ -255,6 +255,31 @@ def _claim_and_die(url: str) -> None:
     os._exit(9)
 
 
+def _let_go_and_die(url: str) -> None:
+    async def main() -> None:
+        owner = new_owner()
+        acts = Acts(Journal.open(url))
+        await acts.journal.let_go(await acts.claimed(owner=owner), owner, reason="told to stop")
+
+    asyncio.run(main())
+    os._exit(9)
+
+
+async def test_who_let_go_and_died_is_proven_dead_all_the_same(url):
+    journal = Journal.open(url)
+    acts = await Acts(journal).opened()
+    await in_a_process(_let_go_and_die, url)
+    record = await acts.record()
+
+    taken = await journal.take_over(record, ME, LEASE, timedelta(seconds=3))
+
+    assert taken is not None
+    assert taken.may_land_until is not None
+    assert record.may_land_until is not None
+    assert taken.may_land_until <= journal.clock() + timedelta(seconds=3) < record.may_land_until
+    await journal.close()
+
+
 async def test_a_dead_owners_claim_ends_at_once_and_its_effects_land_for_so_long_only(url):
     journal = Journal.open(url)
     acts = await Acts(journal).opened()

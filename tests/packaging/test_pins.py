@@ -37,9 +37,7 @@ def test_the_run_time_pins_satisfy_what_an_installation_without_extras_asks_for(
 
 def test_the_run_time_pins_are_those_the_tests_ran_with():
     tested = pins("dev.txt")
-    assert {
-        name: version for name, version in pins("runtime.txt").items() if tested.get(name) != version
-    } == {}
+    assert {name: version for name, version in pins("runtime.txt").items() if tested.get(name) != version} == {}
 
 
 def unmet(wanted: list[str], pinned: dict[str, str]) -> list[str]:
@@ -48,9 +46,7 @@ def unmet(wanted: list[str], pinned: dict[str, str]) -> list[str]:
     return [
         str(requirement)
         for requirement in requirements
-        if not requirement.specifier.contains(
-            pinned.get(canonicalize_name(requirement.name), "0"), prereleases=True
-        )
+        if not requirement.specifier.contains(pinned.get(canonicalize_name(requirement.name), "0"), prereleases=True)
     ]
 
 

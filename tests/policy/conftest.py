@@ -62,9 +62,7 @@ Decide = Callable[..., Decision]
 def decide(toolbox: Toolbox) -> Decide:
     """decide(policy, tool, approvals=..., undoes=..., repeats=...)."""
 
-    def decided(
-        policy: Policy, name: str, run: str = "run", to: str = "ann@example.org", **facts: Any
-    ) -> Decision:
+    def decided(policy: Policy, name: str, run: str = "run", to: str = "ann@example.org", **facts: Any) -> Decision:
         call = toolbox.named(name)(to=[to]).at(Slot(run, 0, 0))
         return policy.decide(toolbox.validate(call), Facts(**facts))
 

@@ -172,9 +172,7 @@ def test_an_amount_that_cedar_cannot_hold_exactly_is_denied(price: str, why: str
     assert why in decision.reason
 
 
-@pytest.mark.parametrize(
-    "price", ["0", "-0", "0E+999999999", "-1.5", "1E+3", "922337203685477.5807", "1.50000000"]
-)
+@pytest.mark.parametrize("price", ["0", "-0", "0E+999999999", "-1.5", "1E+3", "922337203685477.5807", "1.50000000"])
 def test_an_amount_that_fits_is_permitted(price: str):
     assert decided(PERMITS_ALL, "shop.pay", {"price": price}).verdict == "allow"
 
@@ -198,9 +196,7 @@ def test_cedar_reads_every_amount_that_fits_as_equal_to_itself(units: int, place
     assert decided(text, "shop.pay", {"price": amount}).verdict == "allow"
 
 
-@pytest.mark.parametrize(
-    "changed", [{"count": 2**63}, {"count": "1"}, {"count": True}, {"price": 1.5}, {"price": "x"}]
-)
+@pytest.mark.parametrize("changed", [{"count": 2**63}, {"count": "1"}, {"count": True}, {"price": 1.5}, {"price": "x"}])
 def test_a_value_that_is_not_of_its_type_is_denied(changed: dict[str, Any]):
     action = BOX.validate(pay(price=Decimal(1)).at(Slot("r", 0, 0)))
     odd = replace(action, data={**action.data, **changed})
@@ -211,9 +207,7 @@ def test_a_value_that_is_not_of_its_type_is_denied(changed: dict[str, Any]):
 
 def test_a_value_that_is_missing_is_denied():
     action = BOX.validate(pay(price=Decimal(1)).at(Slot("r", 0, 0)))
-    decision = Policy.from_text(PERMITS_ALL, BOX).decide(
-        replace(action, data={"price": "1", "count": 0}), Facts()
-    )
+    decision = Policy.from_text(PERMITS_ALL, BOX).decide(replace(action, data={"price": "1", "count": 0}), Facts())
     assert decision.reason.startswith("args.limit is missing; there are ['count', 'price']")
 
 

@@ -77,9 +77,7 @@ def test_a_third_approval_counts_no_more_than_two(policy: Policy, decide: Decide
 
 
 def test_a_rule_that_waits_for_a_third_approval_never_permits(toolbox: Toolbox, decide: Decide):
-    policy = Policy.from_text(
-        "permit (principal, action, resource) when { context.approvals >= 3 };", toolbox
-    )
+    policy = Policy.from_text("permit (principal, action, resource) when { context.approvals >= 3 };", toolbox)
     assert [decide(policy, "world.read", approvals=k).verdict for k in (0, 2, 3)] == ["deny"] * 3
 
 
@@ -88,9 +86,7 @@ def test_approvals_cannot_be_counted_below_none():
         Facts(approvals=-1)
 
 
-def test_an_allowance_that_more_approvals_would_forbid_does_not_borrow_from_fewer(
-    toolbox: Toolbox, decide: Decide
-):
+def test_an_allowance_that_more_approvals_would_forbid_does_not_borrow_from_fewer(toolbox: Toolbox, decide: Decide):
     odd = Policy.from_text("permit (principal, action, resource) unless { context.approvals == 1 };", toolbox)
     assert decide(odd, "world.read", approvals=0).verdict == "allow"
     assert (

@@ -83,9 +83,7 @@ def test_a_field_that_does_not_exist_is_refused_with_the_fields_there_are(condit
 
 @pytest.mark.parametrize("condition", ["context.args.size == 1", "context.args has size"])
 def test_a_field_whose_type_cedar_lacks_is_refused_and_says_so(condition: str):
-    assert "'args.size' of 'email.send' has a type that a policy cannot compare: a float" in refusal(
-        on_mail(condition)
-    )
+    assert "'args.size' of 'email.send' has a type that a policy cannot compare: a float" in refusal(on_mail(condition))
 
 
 def test_a_field_that_may_be_missing_has_to_be_asked_for_first():
@@ -111,9 +109,9 @@ def test_a_test_of_a_field_that_only_some_of_the_rules_tools_have_is_legal():
 
 
 def test_everything_that_is_wrong_is_said_at_once():
-    lines = refusal(
-        'permit (principal, action == Action::"a.b", resource);\n' + on_mail("context.args has tow")
-    ).split("\n")
+    lines = refusal('permit (principal, action == Action::"a.b", resource);\n' + on_mail("context.args has tow")).split(
+        "\n"
+    )
     assert [line.split(": ")[0] for line in lines] == ["mine:1", "mine:2"]
 
 
@@ -145,16 +143,11 @@ def test_a_text_that_does_not_parse_is_refused_with_line_and_column(text: str, p
 
 
 def test_a_policy_without_rules_is_refused():
-    assert (
-        refusal("// nothing here yet\n")
-        == "mine: there are no rules in it, so it denies everything; write a permit"
-    )
+    assert refusal("// nothing here yet\n") == "mine: there are no rules in it, so it denies everything; write a permit"
 
 
 def test_a_template_is_refused_because_it_would_never_apply():
-    assert "mine:2: rule 'line-2' is a template" in refusal(
-        "\nforbid (principal == ?principal, action, resource);"
-    )
+    assert "mine:2: rule 'line-2' is a template" in refusal("\nforbid (principal == ?principal, action, resource);")
 
 
 @pytest.mark.parametrize(
@@ -196,9 +189,7 @@ def test_a_file_is_read_and_named_in_its_errors(tmp_path: Path):
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path):
-    with pytest.raises(
-        InvalidPolicy, match=r"cannot read the policy .*gone\.cedar: No such file or directory"
-    ):
+    with pytest.raises(InvalidPolicy, match=r"cannot read the policy .*gone\.cedar: No such file or directory"):
         Policy.load(tmp_path / "gone.cedar", BOX)
 
 

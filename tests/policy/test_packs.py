@@ -23,9 +23,7 @@ def test_the_tools_of_these_tests_are_in_every_group(toolbox: Toolbox):
 
 
 def test_every_shipped_pack_is_tested_here():
-    with pytest.raises(
-        InvalidPolicy, match=r"no policy pack named 'no'; there are \['read_only', 'supervised', 'u"
-    ):
+    with pytest.raises(InvalidPolicy, match=r"no policy pack named 'no'; there are \['read_only', 'supervised', 'u"):
         packs.read("no")
 
 
@@ -37,9 +35,7 @@ def test_every_rule_of_every_pack_has_a_name_and_a_reason():
 
 
 @pytest.mark.parametrize("name", DECLARATIONS)
-def test_supervised_runs_alone_what_reads_or_can_be_taken_back_exactly(
-    toolbox: Toolbox, decide: Decide, name: str
-):
+def test_supervised_runs_alone_what_reads_or_can_be_taken_back_exactly(toolbox: Toolbox, decide: Decide, name: str):
     decision = decide(Policy.load("supervised", toolbox), name)
     assert (decision.verdict, decision.approvals) == (("allow", 0) if name in RUNS_ALONE else ("ask", 1))
 
@@ -51,9 +47,7 @@ def test_supervised_lets_one_approval_carry_anything(toolbox: Toolbox, decide: D
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_supervised_asks_once_before_anything_is_undone_and_says_so(
-    toolbox: Toolbox, decide: Decide, name: str
-):
+def test_supervised_asks_once_before_anything_is_undone_and_says_so(toolbox: Toolbox, decide: Decide, name: str):
     policy = Policy.load("supervised", toolbox)
     asked = decide(policy, name, undoes=True)
     assert (asked.verdict, asked.approvals, asked.rule) == ("ask", 1, "supervised/ask-before-undoing")
@@ -61,9 +55,7 @@ def test_supervised_asks_once_before_anything_is_undone_and_says_so(
     assert decide(policy, name, undoes=True, approvals=1).verdict == "allow"
 
 
-def test_supervised_says_how_a_tool_that_declares_nothing_would_be_asked_less(
-    toolbox: Toolbox, decide: Decide
-):
+def test_supervised_says_how_a_tool_that_declares_nothing_would_be_asked_less(toolbox: Toolbox, decide: Decide):
     decision = decide(Policy.load("supervised", toolbox), "world.unknown")
     assert decision.rule == "supervised/ask-before-undeclared"
     assert decision.reason.endswith(
@@ -72,9 +64,7 @@ def test_supervised_says_how_a_tool_that_declares_nothing_would_be_asked_less(
     )
 
 
-def test_a_tool_that_declares_itself_irreversible_is_not_told_to_declare_more(
-    toolbox: Toolbox, decide: Decide
-):
+def test_a_tool_that_declares_itself_irreversible_is_not_told_to_declare_more(toolbox: Toolbox, decide: Decide):
     decision = decide(Policy.load("supervised", toolbox), "world.blind_final")
     assert decision.rule == "supervised/ask-before-irreversible"
     assert decision.reason == "Nothing takes it back."
@@ -94,9 +84,7 @@ def test_read_only_reads(toolbox: Toolbox, decide: Decide):
 def test_more_approvals_never_permit_less(toolbox: Toolbox, decide: Decide, pack: str):
     policy = Policy.load(pack, toolbox)
     for name, undoes, repeats in product(DECLARATIONS, [False, True], [0, 7]):
-        verdicts = [
-            decide(policy, name, undoes=undoes, repeats=repeats, approvals=k).verdict for k in (0, 1, 2)
-        ]
+        verdicts = [decide(policy, name, undoes=undoes, repeats=repeats, approvals=k).verdict for k in (0, 1, 2)]
         permitted = [verdict == "allow" for verdict in verdicts]
         assert permitted == sorted(permitted), (name, undoes, verdicts)
 
@@ -134,9 +122,7 @@ def test_a_pack_loads_for_tools_that_are_in_few_of_its_groups(toolbox: Toolbox, 
         Policy.load(pack, Toolbox([one]))
 
 
-def test_the_packs_are_found_inside_an_installed_package_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_packs_are_found_inside_an_installed_package_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "_policies").mkdir()
     (tmp_path / "_policies" / "ours.cedar").write_text("// installed")
     monkeypatch.setattr(packs.resources, "files", lambda _package: tmp_path)

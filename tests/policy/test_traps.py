@@ -57,9 +57,7 @@ def test_groups_that_are_built_without_the_schema_are_noticed_at_load(
     whole = engine._Cedar.of
     empty = cedarpy.Entities.from_json_str("[]")
     monkeypatch.setattr(engine._Cedar, "of", lambda *given: replace(whole(*given), groups=empty))
-    with pytest.raises(
-        InvalidPolicy, match=r"for a member of \[\], and it is one of \['read'\].*refusing to run"
-    ):
+    with pytest.raises(InvalidPolicy, match=r"for a member of \[\], and it is one of \['read'\].*refusing to run"):
         Policy.from_text(FORBIDS_A_GROUP, toolbox)
 
 
@@ -97,18 +95,14 @@ def test_an_engine_that_decides_without_the_schema_is_noticed_at_load(
             Policy.load(pack, box)
 
 
-def test_an_engine_that_permits_everything_is_noticed_at_load(
-    toolbox: Toolbox, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_engine_that_permits_everything_is_noticed_at_load(toolbox: Toolbox, monkeypatch: pytest.MonkeyPatch):
     yes = cedarpy.AuthzResult({"decision": "Allow", "diagnostics": {}})
     monkeypatch.setattr(cedarpy, "is_authorized", lambda *_given: yes)
     with pytest.raises(InvalidPolicy, match="refusing to run"):
         Policy.load("read_only", toolbox)
 
 
-def test_a_validator_that_fails_without_a_word_is_no_approval(
-    toolbox: Toolbox, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_validator_that_fails_without_a_word_is_no_approval(toolbox: Toolbox, monkeypatch: pytest.MonkeyPatch):
     silent = cedarpy.ValidationResult({"validation_passed": False, "errors": []})
     monkeypatch.setattr(cedarpy, "validate_policies", lambda *_given: silent)
     with pytest.raises(InvalidPolicy, match=r"supervised\.cedar: it does not fit the schema"):

@@ -41,7 +41,7 @@ async def _drive(world: World, agent: Agent) -> dict[str, Any]:
         runs = await agent.journal.runs(kind="goal")
         run = await (agent.resume(runs[0].id) if runs else agent.run(GOAL))
         while not _over(run):
-            for question in run.waiting:
+            for question in run.questions:
                 if question.kind == "settle":
                     doubts.append(question.tool)
                     await agent.settle(question.action, happened=_happened(world, question), by=PERSON)

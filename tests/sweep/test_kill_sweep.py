@@ -41,7 +41,7 @@ def test_with_plain_smtp_only_a_mail_cut_at_the_final_dot_can_be_in_doubt() -> N
 
 
 def test_the_sweep_sees_a_planted_duplicate() -> None:
-    trials = _cut_trials("forgetful-trip", "0/1", only="after write of b'{\"uuid\"")
+    trials = _cut_trials("forgetful-trip", "0/1", only='after write of b\'{"uuid"')
 
     assert any(trial["seen"]["duplicates"] for trial in trials)
 

@@ -39,9 +39,7 @@ def redactor() -> Redactor:
     ],
 )
 def test_a_secret_is_replaced_by_its_name_however_it_is_encoded(redactor, encoded):
-    assert (
-        redactor.redact(f"the password is '{encoded}', keep it") == "the password is '[secret mail]', keep it"
-    )
+    assert redactor.redact(f"the password is '{encoded}', keep it") == "the password is '[secret mail]', keep it"
 
 
 @pytest.mark.parametrize("user", ["a", "ab", "abc", "me@example.org"])

@@ -144,9 +144,7 @@ def test_a_span_can_refer_to_others(tracing):
     assert (link.kind, link.trace_id, link.span_id) == ("undoes", *kept.split("-")[1:3])
 
 
-@pytest.mark.parametrize(
-    "damaged", ["", "nonsense", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", "00-abc-def-01"]
-)
+@pytest.mark.parametrize("damaged", ["", "nonsense", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", "00-abc-def-01"])
 def test_a_damaged_traceparent_begins_a_trace_of_its_own(tracing, damaged):
     with tracing.span("invoke_agent", parent=damaged, attributes=RUN):
         pass

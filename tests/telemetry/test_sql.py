@@ -24,9 +24,7 @@ def url(folder: Path) -> str:
 
 def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a program that finds `tracing` open on the database of the folder."""
-    opened = (
-        f"import os\nfrom agentkit.telemetry import Tracing, names\ntracing = Tracing.open({url(folder)!r})\n"
-    )
+    opened = f"import os\nfrom agentkit.telemetry import Tracing, names\ntracing = Tracing.open({url(folder)!r})\n"
     return subprocess.run(
         [sys.executable, "-c", opened + textwrap.dedent(program)],
         capture_output=True, text=True, timeout=60,

@@ -44,9 +44,7 @@ def call() -> Call:
 
     async def run(tool: Tool[..., Any], ctx: ToolContext, **arguments: Any) -> Any:
         fitting = tool.arguments.model_validate_json(to_json(arguments))
-        return await tool.function(
-            ctx, **{name: getattr(fitting, name) for name in type(fitting).model_fields}
-        )
+        return await tool.function(ctx, **{name: getattr(fitting, name) for name in type(fitting).model_fields})
 
     return run
 

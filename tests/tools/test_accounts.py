@@ -63,9 +63,7 @@ def test_an_account_that_does_not_fit_does_not_show_its_password():
     assert "hunter2" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "text", ["Ann <ann@example.org>", "ann@example.org, eve@example.org", "ann", "é@x.org"]
-)
+@pytest.mark.parametrize("text", ["Ann <ann@example.org>", "ann@example.org, eve@example.org", "ann", "é@x.org"])
 def test_an_address_is_exactly_one_mailbox(text):
     with pytest.raises(ValidationError):
         TypeAdapter(Address).validate_python(text)

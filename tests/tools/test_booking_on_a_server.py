@@ -180,9 +180,7 @@ async def test_a_cancelled_booking_counts_as_released(booking, context, call, co
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-async def test_a_server_that_is_not_there_proves_nothing_about_other_attempts(
-    world, nobody, context, call, attempt
-):
+async def test_a_server_that_is_not_there_proves_nothing_about_other_attempts(world, nobody, context, call, attempt):
     with pytest.raises(ToolFailed, match="ConnectError") as error:
         await call(nobody.reserve, context(attempt=attempt), **wish(world))
     assert not error.value.ever

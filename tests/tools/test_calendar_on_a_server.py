@@ -71,9 +71,7 @@ async def test_an_event_is_taken_back_by_its_etag(world, calendar, context, call
     assert not (await call(calendar.delete_event, context(1, attempt=2), **undo)).was_there
 
 
-async def test_an_event_whose_answer_was_lost_is_taken_back_by_what_was_written(
-    world, calendar, context, call, event
-):
+async def test_an_event_whose_answer_was_lost_is_taken_back_by_what_was_written(world, calendar, context, call, event):
     undo = undo_of(calendar, context())
     assert undo["etag"] is None
     assert (await call(calendar.delete_event, context(1), **undo)).was_there

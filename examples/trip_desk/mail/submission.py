@@ -50,9 +50,7 @@ class Submission:
     faults: Faults
     deliveries: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def authenticate(
-        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
-    ) -> AuthResult:
+    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         if not isinstance(data, LoginPassword):
             return AuthResult(success=False, handled=False)
         login, password = data.login.decode(errors="replace").lower(), data.password.decode(errors="replace")

@@ -27,9 +27,7 @@ def serve(folder: Path, port: int) -> None:
     faults = Faults(folder)
     app = LosesAnswers(build(ledger_in(folder), faults, token_in(folder)), faults)
     listener = listen(port)
-    server = uvicorn.Server(
-        uvicorn.Config(app, http=KnowsItsTransport, lifespan="off", timeout_graceful_shutdown=1)
-    )
+    server = uvicorn.Server(uvicorn.Config(app, http=KnowsItsTransport, lifespan="off", timeout_graceful_shutdown=1))
     announce(folder, {"port": port_of(listener)})
     server.run(sockets=[listener])
 

@@ -164,9 +164,7 @@ def _days(body: Mapping[str, Any]) -> tuple[date, date]:
             return min(days), max(days)
         return date.fromisoformat(body["localDateStart"]), date.fromisoformat(body["localDateEnd"])
     except (KeyError, TypeError, ValueError):
-        raise Refusal(
-            "BAD_REQUEST", "give localDateStart and localDateEnd as YYYY-MM-DD, or availabilityIds"
-        ) from None
+        raise Refusal("BAD_REQUEST", "give localDateStart and localDateEnd as YYYY-MM-DD, or availabilityIds") from None
 
 
 def _units(product: Product, items: list[Any]) -> list[Unit]:

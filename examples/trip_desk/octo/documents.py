@@ -36,9 +36,7 @@ def product_document(product: Product) -> Document:
     }
 
 
-def availability_document(
-    product: Product, departure: Departure, vacancies: int, units: Sequence[Unit]
-) -> Document:
+def availability_document(product: Product, departure: Departure, vacancies: int, units: Sequence[Unit]) -> Document:
     """One departure; with units asked for, it carries their price and is available only if they all fit."""
     cutoff = departure.starts - timedelta(hours=product.sales_close)
     status = _availability_status(departure, vacancies, cutoff)

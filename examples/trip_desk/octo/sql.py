@@ -57,8 +57,7 @@ class Books:
 
     def expire_holds(self) -> None:
         self.connection.execute(
-            "UPDATE bookings SET status = 'EXPIRED', updated = expires"
-            " WHERE status = 'ON_HOLD' AND expires <= ?",
+            "UPDATE bookings SET status = 'EXPIRED', updated = expires WHERE status = 'ON_HOLD' AND expires <= ?",
             (_stored(now()),),
         )
 
@@ -75,9 +74,7 @@ class Books:
         raise Refusal("INVALID_PRODUCT_ID", f"no product {product_id!r}; there are {known}")
 
     def departures(self, product_id: str) -> list[Departure]:
-        rows = self.connection.execute(
-            "SELECT * FROM departures WHERE product_id = ? ORDER BY starts", (product_id,)
-        )
+        rows = self.connection.execute("SELECT * FROM departures WHERE product_id = ? ORDER BY starts", (product_id,))
         return [_departure(row) for row in rows]
 
     def departure(self, product_id: str, availability_id: str) -> Departure:

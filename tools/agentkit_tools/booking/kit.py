@@ -110,9 +110,7 @@ class Booking:
             }
             known = await self._hold(uuid, body)
         if known.is_over:
-            raise ToolFailed(
-                f"nothing is held any more: the booking is {known.status}; reserve again", ever=True
-            )
+            raise ToolFailed(f"nothing is held any more: the booking is {known.status}; reserve again", ever=True)
         return known.reservation()
 
     async def _confirm(
@@ -240,6 +238,4 @@ def _check_price(booking: BookingDocument, expected: Decimal, currency: str) -> 
     if price is None:
         raise ToolFailed("the booking server does not tell the price, so it cannot be checked")
     if (price.amount, price.currency) != (expected, currency):
-        raise ToolFailed(
-            f"the price is {price.amount} {price.currency}, not the expected {expected} {currency}"
-        )
+        raise ToolFailed(f"the price is {price.amount} {price.currency}, not the expected {expected} {currency}")

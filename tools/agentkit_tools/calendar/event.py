@@ -79,9 +79,7 @@ def event_in(content: bytes | str) -> icalendar.Event | None:
     return next(iter(cast("Any", icalendar.Calendar.from_ical(content)).walk("VEVENT")), None)
 
 
-def show(
-    event: icalendar.Component, url: str, etag: str | None, zone: tzinfo, repeats: bool = False
-) -> Event:
+def show(event: icalendar.Component, url: str, etag: str | None, zone: tzinfo, repeats: bool = False) -> Event:
     """For the model to read."""
     begins, ends = _span(event)
     return Event(

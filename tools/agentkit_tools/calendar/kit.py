@@ -27,9 +27,9 @@ class Calendar:
         self._collection = Collection(account)
         self.list_events = tool("calendar.list_events", repeat=ReadOnly())(self._list)
         self.delete_event = tool("calendar.delete_event", repeat=Idempotent())(self._delete)
-        self.create_event = tool(
-            "calendar.create_event", repeat=Idempotent(), undo=ExactInverse(self._deletion)
-        )(self._create)
+        self.create_event = tool("calendar.create_event", repeat=Idempotent(), undo=ExactInverse(self._deletion))(
+            self._create
+        )
 
     def __iter__(self) -> Iterator[Tool[..., Any]]:
         return iter((self.list_events, self.create_event, self.delete_event))
@@ -73,9 +73,7 @@ class Calendar:
                 is fetched and compared, and the version that was compared is deleted.
         """
         if not self._account.holds(url):
-            raise ToolFailed(
-                f"{url!r} is not an event of this calendar; its events are in {self._account.url}"
-            )
+            raise ToolFailed(f"{url!r} is not an event of this calendar; its events are in {self._account.url}")
         if etag is None and written is None:
             raise ToolFailed("say which version to delete: give the etag that calendar.list_events shows")
         return await asyncio.to_thread(self._remove, url, etag, written)

@@ -1,0 +1,187 @@
+"""Planning to take something back: what undo can and cannot do, before anything is done."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agentkit.call import Proposal, Slot
+from agentkit.canonical import digest
+from agentkit.effects import Compensable, Delayable, Quote
+from agentkit.errors import InvalidToolCall, NotFound
+from agentkit.execution.context import RunContext
+from agentkit.execution.perform import perform
+from agentkit.execution.run import Run
+from agentkit.journal.journal import Journal
+from agentkit.journal.ledger import new_id
+from agentkit.journal.records import ActionRecord, RunRecord
+from agentkit.tool import Tool
+
+How = Literal["cancels", "restores", "compensates", "cannot", "unsettled"]
+
+
+@dataclass(frozen=True)
+class UndoStep:
+    """What undo will do about one action."""
+
+    action: str
+    tool: str
+    arguments: Mapping[str, Any]
+    how: How
+    call: Mapping[str, Any] | None = None
+    """The counter-action, as data."""
+    cost: Mapping[str, Any] | None = None
+    """For a compensation: the quote, when there is one."""
+    note: str = ""
+
+    def as_data(self) -> dict[str, Any]:
+        """As JSON, for the journal and the digest."""
+        return dict(vars(self))
+
+    def in_words(self) -> str:
+        """One line for a person."""
+        cost = f" at {self.cost['cost']} {self.cost['currency']}" if self.cost else ""
+        return f"{self.tool} ({self.action}){cost}" + (f": {self.note}" if self.note else "")
+
+
+@dataclass(frozen=True)
+class UndoPlan:
+    """Three lists: restores exactly, compensates, cannot be undone. Nothing happens before `carry_out`."""
+
+    id: str
+    """Of the run that will do it; resume that one after a crash."""
+    run: str
+    steps: list[UndoStep]
+    _carry_out: Callable[[str, str], Awaitable[Run]] = field(repr=False, compare=False)
+
+    @property
+    def restores(self) -> list[UndoStep]:
+        """What will be as it was, including what has not happened yet and is cancelled."""
+        return [step for step in self.steps if step.how in ("restores", "cancels")]
+
+    @property
+    def compensates(self) -> list[UndoStep]:
+        """What gets a counter-action that may cost something and leaves traces."""
+        return [step for step in self.steps if step.how == "compensates"]
+
+    @property
+    def cannot(self) -> list[UndoStep]:
+        """What stays."""
+        return [step for step in self.steps if step.how == "cannot"]
+
+    @property
+    def unsettled(self) -> list[UndoStep]:
+        """What nobody knows: settle it first (`agentkit settle`), or it stays."""
+        return [step for step in self.steps if step.how == "unsettled"]
+
+    @property
+    def digest(self) -> str:
+        """Of all steps: what the approval is bound to."""
+        return plan_digest(self.run, self.steps)
+
+    async def carry_out(self, *, by: str) -> Run:
+        """Approve this plan, just as it stands, and do it. Safe to call again after a crash.
+
+        Returns the undo's own run: `rolled_back`, `rolled_back_with_residue` or `stuck`, its `answer` listing which.
+        """
+        return await self._carry_out(by, self.digest)
+
+
+def plan_digest(run: str, steps: Iterable[UndoStep]) -> str:
+    """What an approval of a plan is bound to."""
+    return digest([run, [step.as_data() for step in steps]])
+
+
+async def targets(target: str, journal: Journal) -> tuple[RunRecord, list[ActionRecord]]:
+    """The run, and the actions to take back: all of it, or one with everything that was built on it.
+
+    The newest come first: what builds on something goes before it.
+
+    Raises:
+        NotFound: no such run or action.
+    """
+    if target.startswith("a-") and not await journal.runs(id=target):
+        one = await journal.action(target)
+        actions = _with_dependents(one.id, await journal.actions(one.run))
+        return await journal.run(one.run), list(reversed(actions))
+    run = await journal.run(target)
+    if run.kind == "undo":
+        raise NotFound(f"{target} is itself an undo; what it took back can be done again in a new run")
+    return run, list(reversed(await journal.actions(target)))
+
+
+def _with_dependents(first: str, actions: list[ActionRecord]) -> list[ActionRecord]:
+    chosen = {first}
+    for action in actions:  # in the order of their slots: nothing depends on what comes later
+        if chosen & set(action.depends_on):
+            chosen.add(action.id)
+    return [action for action in actions if action.id in chosen]
+
+
+async def make_plan(
+    target: str, run: RunRecord, actions: list[ActionRecord], undo: RunContext
+) -> tuple[RunRecord, list[UndoStep]]:
+    """Plan taking these actions of a run back, and write the plan down.
+
+    `undo` is the context of the run that will do it; quotes are asked for in it.
+    """
+    record = RunRecord(
+        undo.run, "undo", f"take back {target}", run.agent, "waiting", undo.now(), undo.now(), undoes=run.id
+    )
+    await undo.journal.open_run(record)
+    steps = [step for n, action in enumerate(actions) if (step := await _step(n, action, undo))]
+    plan = {
+        "target": target,
+        "steps": [step.as_data() for step in steps],
+        "digest": plan_digest(run.id, steps),
+        "approved": None,
+    }
+    return await undo.journal.set_plan(undo.run, plan), steps
+
+
+async def _step(number: int, action: ActionRecord, undo: RunContext) -> UndoStep | None:
+    """What can be done about one action; None when there is nothing to do."""
+    about = (action.id, action.tool, action.arguments)
+    if action.undone_by or action.state in ("refused", "failed"):
+        return None
+    if action.state in ("proposed", "waiting", "held"):
+        return UndoStep(*about, "cancels", note="it has not happened yet")
+    try:
+        tool = undo.toolbox.named(action.tool)
+    except InvalidToolCall as missing:
+        return UndoStep(*about, "cannot", note=str(missing))
+    if tool.read_only:
+        return None
+    if action.state in ("started", "in_doubt"):
+        return UndoStep(*about, "unsettled", note=f"it is {action.state.replace('_', ' ')}: settle it first")
+    if action.inverse is None:
+        return UndoStep(*about, "cannot", note=_why_not(tool))
+    if isinstance(tool.undo, Compensable):
+        return await _compensation(number, action, tool.undo, undo)
+    return UndoStep(*about, "restores", call=action.inverse)
+
+
+def _why_not(tool: Tool[..., Any]) -> str:
+    if isinstance(tool.undo, Delayable):
+        return "its hold is over, and nothing takes it back"
+    return "the tool declares no way back"
+
+
+async def _compensation(number: int, action: ActionRecord, how: Compensable, undo: RunContext) -> UndoStep:
+    about = (action.id, action.tool, action.arguments)
+    call = dict(action.inverse or {})
+    if action.quote is None:
+        return UndoStep(*about, "compensates", call=call, note="its cost is not known")
+    asked = Proposal.from_data(action.quote).at(Slot(undo.run, 0, number))
+    outcome = await perform(asked, undo)
+    if outcome.status != "done":
+        return UndoStep(*about, "compensates", call=call, note=f"no quote: {outcome.reason or outcome.status}")
+    quote = Quote(**{name: outcome.result[name] for name in ("cost", "currency", "until", "note")})
+    if how.limit:
+        call["arguments"] = {**call["arguments"], how.limit: str(quote.cost)}
+    deadline = f"the quote holds until {quote.until}" if quote.until else ""
+    return UndoStep(*about, "compensates", call=call, cost=outcome.result, note=quote.note or deadline)
+
+
+def new_undo_id() -> str:
+    """The id of a run that takes another back."""
+    return new_id("u")
