@@ -62,4 +62,4 @@ class ToolCall:
         try:
             return digest([self.tool, dict(self.arguments), self.undoes])
         except (TypeError, ValueError):
-            return digest([self.tool, repr(sorted(self.arguments.items())), self.undoes])
+            return digest([ascii(self.tool), ascii(sorted(self.arguments.items())), self.undoes])

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import json
 import typing
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, PydanticSchemaGenerationError, TypeAdapter, create_model
+from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from agentkit.call import Proposal
@@ -182,6 +184,8 @@ def _parameters(name: str, function: Callable[..., Any]) -> list[inspect.Paramet
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise InvalidTool(f"{name}: *args and **kwargs cannot be validated; name each argument")
+        if hasattr(BaseModel, parameter.name):
+            raise InvalidTool(f"{name}: an argument cannot be called '{parameter.name}': pydantic's models use that name")
     return parameters
 
 
@@ -192,9 +196,13 @@ def _arguments_model(name: str, parameters: list[inspect.Parameter], hints: dict
     }
     config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
     try:
-        return create_model(name.replace(".", "_") + "_arguments", __config__=config, **fields)
-    except (PydanticSchemaGenerationError, NameError) as error:
+        model = create_model(name.replace(".", "_") + "_arguments", __config__=config, **fields)
+        schema = model.model_json_schema()
+    except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, NameError) as error:
         raise InvalidTool(f"{name}: an argument has a type that is not JSON: {error}") from None
+    if '"uniqueItems"' in json.dumps(schema):
+        raise InvalidTool(f"{name}: a set has no order, so two spellings would be two requests; use a list")
+    return model
 
 
 def _result_adapter(name: str, annotation: Any) -> TypeAdapter[Any]:

@@ -143,3 +143,19 @@ def test_a_type_that_is_not_json_is_no_argument_and_no_result():
         tool("room.book")(takes)
     with pytest.raises(InvalidTool, match="the result has a type that is not JSON"):
         tool("room.book")(returns)
+
+
+def test_a_set_is_refused_because_it_has_no_order():
+    with pytest.raises(InvalidTool, match="use a list"):
+
+        @tool("bag.fill")
+        async def fill(ctx: ToolContext, things: set[str]) -> None:
+            """Fill a bag."""
+
+
+def test_an_argument_that_pydantic_needs_the_name_of_is_refused():
+    with pytest.raises(InvalidTool, match="cannot be called 'copy'"):
+
+        @tool("sheet.print")
+        async def print_sheet(ctx: ToolContext, copy: bool) -> None:
+            """Print a sheet."""

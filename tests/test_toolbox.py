@@ -69,7 +69,6 @@ def test_what_does_not_fit_is_refused_and_never_coerced(annotation, value):
         (Colour, "red", Colour.RED),
         (Inner, {"n": 1}, Inner(n=1)),
         (list[int] | None, None, None),
-        (set[int], [1, 2], {1, 2}),
     ],
 )  # fmt: skip
 def test_what_json_can_say_is_understood(annotation, value, python):

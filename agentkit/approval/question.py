@@ -122,8 +122,12 @@ class Question:
             self.id, "reject", by=by, proof="asserted", reason=reason, digest=self.digest
         )
 
-    async def edit(self, *, by: str, reason: str = "", **changes: Any) -> None:
+    async def edit(
+        self, changes: Mapping[str, Any] | None = None, /, *, by: str, reason: str = "", **more: Any
+    ) -> None:
         """Let it happen with other arguments: validated anew, decided anew by the policy, approved by you as edited.
+
+        Name them, `edit(by="ann", subject="Hello")`, or give a mapping where a name is taken (`{"reason": ...}`).
 
         Raises:
             InvalidToolCall: the edited arguments do not fit the tool.
@@ -131,7 +135,7 @@ class Question:
         """
         if self._toolbox is None:
             raise ConsentRefused("editing needs the agent's tools: edit in the program, or reject with a reason")
-        call = ToolCall(self.tool, {**self.arguments, **changes}, Slot(self.run, 0, 0))
+        call = ToolCall(self.tool, {**self.arguments, **(changes or {}), **more}, Slot(self.run, 0, 0))
         edited = self._toolbox.validate(call)
         self._record = await self._journal.answer(
             self.id, "approve", by=by, proof="asserted", reason=reason, digest=self.digest,

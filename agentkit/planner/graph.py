@@ -51,7 +51,8 @@ async def pursue(pursuit: Pursuit, saver: BaseCheckpointSaver[Any]) -> Standing:
     graph = _built(pursuit).compile(checkpointer=saver)
     config: RunnableConfig = {"configurable": {"thread_id": pursuit.run}, "recursion_limit": STEPS}
     stored = (await graph.aget_state(config)).values
-    await graph.ainvoke(_taken_up(stored or at_start()), config, durability="sync")
+    known = bool(stored) and await pursuit.knows(stored)  # a journal from a backup may be behind its cache
+    await graph.ainvoke(_taken_up(stored if known else at_start()), config, durability="sync")
     return await pursuit.standing((await graph.aget_state(config)).values)
 
 

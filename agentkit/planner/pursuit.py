@@ -80,6 +80,11 @@ class Pursuit:
         await self._recall(state["turn"] + 1)
         return {**state, "phase": "plan", "turn": state["turn"] + 1}
 
+    async def knows(self, state: PlannerState) -> bool:
+        """Whether the journal has all that led to this state."""
+        last = state["turn"] - 1 if state["phase"] in ("plan", "stopped", "failed") else state["turn"]
+        return last < 0 or await self._run.journal.reply(self._run.run, last) is not None
+
     async def standing(self, state: PlannerState) -> Standing:
         """Where the run stands, in the terms of every run."""
         match state["phase"]:

@@ -149,3 +149,12 @@ def test_every_way_back_is_said_in_words(undo, words):
 )
 def test_what_could_deceive_the_eye_is_spelled_out(text, shown):
     assert visible(text) == shown
+
+
+async def test_an_edit_by_a_mapping_reaches_arguments_of_any_name(trip):
+    async with trip.agent(policy="supervised") as agent:
+        question = await asked(agent)
+        await question.edit({"to": "dan"}, by="ann")
+        await agent.resume("trip")
+
+    assert trip.lines == ["send dan"]

@@ -428,3 +428,14 @@ async def test_a_lost_acknowledgement_in_an_undo_is_made_good_like_any_other(tri
 
         assert ended.status == "rolled_back"
         assert trip.lines == ["book a", "release a"]
+
+
+async def test_nothing_more_happens_in_a_run_that_is_being_taken_back(trip):
+    async with trip.agent() as agent:
+        await script(agent, A)
+        await undo(agent)
+
+        outcome = await agent.act(do("room.book", room="later"), run="trip")
+
+        assert (outcome.status, trip.lines) == ("refused", ["book a", "release a"])
+        assert "is being taken back by u-" in outcome.reason
