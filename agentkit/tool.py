@@ -185,7 +185,9 @@ def _parameters(name: str, function: Callable[..., Any]) -> list[inspect.Paramet
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise InvalidTool(f"{name}: *args and **kwargs cannot be validated; name each argument")
         if hasattr(BaseModel, parameter.name):
-            raise InvalidTool(f"{name}: an argument cannot be called '{parameter.name}': pydantic's models use that name")
+            raise InvalidTool(
+                f"{name}: an argument cannot be called '{parameter.name}': pydantic's models use that name"
+            )
     return parameters
 
 
