@@ -70,8 +70,7 @@ class Demo:
         began = time.monotonic()
         self._letter()
         run, approved = self._approval()
-        killed = self._killed(run, "booking.confirm" if approved else "booking.release")
-        self._resumed(run)
+        killed = self._confirmed_and_answered(run) if approved else self._answered(run)
         before = self._checked("Now we ask the servers, not the agent, what has happened.", run)
         undo = self._undone(run)
         after = self._checked("And once more, after the undo.", run)
@@ -107,21 +106,38 @@ class Demo:
         self._agentkit("reject", question.id, "--by", self._approver, "--reason", "not this time")
         return run.id, False
 
-    def _killed(self, run: str, tool: str) -> dict[str, Any]:
-        step(f"It goes on, and is killed in {tool}: after the server has done it, before anything is written down.")
-        self._agentkit("resume", DESK, run, expected=-signal.SIGKILL, TRIP_DESK_DIES_IN=tool)
+    def _confirmed_and_answered(self, run: str) -> dict[str, Any]:
+        step("It goes on, and is killed: after the server has confirmed, before anything is written down.")
+        killed = self._killed(run, "booking.confirm", "resume", DESK, run)
+        step("Another process resumes the run. The same request goes out under the same key, and nothing is doubled.")
+        self._agentkit("resume", DESK, run)
+        self._wait_for_the_hold()
+        self._agentkit("worker", DESK, "--once")
+        return killed
+
+    def _answered(self, run: str) -> dict[str, Any]:
+        step("It hears the no, leaves the hold to end by itself, and answers the traveller.")
+        self._agentkit("resume", DESK, run)
+        self._wait_for_the_hold()
+        step(
+            "A worker sends the answer, and is killed: the server has taken the mail, and nobody has written that down."
+        )
+        killed = self._killed(run, "email.send", "worker", DESK, "--once")
+        step("Another worker looks for the copy of the mail that the desk sends itself, and finds it.")
+        self._agentkit("worker", DESK, "--once")
+        return killed
+
+    def _killed(self, run: str, tool: str, *words: str) -> dict[str, Any]:
+        self._agentkit(*words, expected=-signal.SIGKILL, TRIP_DESK_DIES_IN=tool)
         [there] = [s for s in self._read(run).steps if s.tool == tool]
         if there.state != "started":
             raise DemoFailed(f"the kill came at the wrong place: {tool} is {there.state}")
         say(f"Killed by SIGKILL. The journal has {tool} as '{there.state}': it cannot know what became of it.")
         return {"tool": tool, "where": "after the effect, before its record", "signal": "SIGKILL"}
 
-    def _resumed(self, run: str) -> None:
-        step("Another process resumes the run. The same request goes out under the same key, and nothing is doubled.")
-        self._agentkit("resume", DESK, run)
+    def _wait_for_the_hold(self) -> None:
         step(f"The answer to the traveller is held for {HOLD.seconds} s, in which it could be taken back. We wait.")
         time.sleep(HOLD.total_seconds() + 0.5)
-        self._agentkit("worker", DESK, "--once")
 
     def _checked(self, title: str, run: str) -> Tally:
         step(title)
@@ -133,21 +149,24 @@ class Demo:
 
     def _undone(self, run: str) -> Run:
         step("Last, all of it is taken back, as far as the world allows.")
-        self._agentkit("undo", DESK, run, "--by", self._approver, *([] if self.asks else ["--yes"]))
+        if self.asks:
+            self._agentkit("undo", DESK, run, "--by", self._approver, expected=None)  # it asks, and may be told no
+        else:
+            self._agentkit("undo", DESK, run, "--by", self._approver, "--yes")
         undos = [each for each in self._read_all() if each.kind == "undo"]
         return undos[-1]
 
     # Processes -------------------------------------------------------------------------------------------------
 
-    def _agentkit(self, *words: str, expected: int = 0, **environment: str) -> None:
-        """One command in a process of its own, shown as a person would type it."""
+    def _agentkit(self, *words: str, expected: int | None = 0, **environment: str) -> None:
+        """One command in a process of its own, shown as a person would type it. `expected` None: however it ends."""
         journal = f"sqlite:///{journal_file(self.world.folder)}"
         settings = {"TRIP_DESK": str(self.world.folder), "AGENTKIT_JOURNAL": journal, **environment}
         say("\n$ agentkit " + " ".join(f'"{w}"' if " " in w else w for w in words))
         command = [sys.executable, "-m", "agentkit.cli", *words]
         # What the commands print is part of the story; standard output is kept for the report.
         ended = subprocess.run(command, env={**os.environ, **settings}, stdout=sys.stderr, check=False)
-        if ended.returncode != expected:
+        if expected not in (None, ended.returncode):
             raise DemoFailed(f"`agentkit {words[0]}` ended with {ended.returncode} instead of {expected}")
 
     def _yes(self, question: str) -> bool:
