@@ -37,6 +37,10 @@ class Outcome(Generic[R]):
     value: R | None = None
     """What the tool returned, in its own type. Filled by `agent.act`; never journaled."""
 
+    def __post_init__(self) -> None:
+        # Reasons quote servers and tools; half a character in one must not keep the outcome from being written.
+        object.__setattr__(self, "reason", self.reason.encode("utf-8", "replace").decode())
+
     @property
     def final(self) -> bool:
         """Whether the action is closed."""

@@ -20,7 +20,7 @@ from agentkit.execution.forward import Standing, call_of, perform_all, standing_
 from agentkit.execution.perform import perform
 from agentkit.execution.run import OVER, Run, read_run
 from agentkit.execution.undo import approve, carry_out
-from agentkit.execution.undo_plan import UndoPlan, make_plan, new_undo_id, targets
+from agentkit.execution.undo_plan import UndoPlan, make_plan, new_undo, targets
 from agentkit.journal.journal import Journal
 from agentkit.journal.ledger import new_id
 from agentkit.journal.records import RunKind, RunRecord
@@ -184,7 +184,8 @@ class Agent:
         """Perform one proposal, as in `await agent.act(send(to=[...], ...))`.
 
         Acts of a named `run` are counted from the top of the program: a program that is started again after a crash
-        with the same name gets the recorded outcomes and goes on where it was.
+        with the same name gets the recorded outcomes and goes on where it was. So does an act that is tried again
+        after an error; without a name each try is another action.
 
         Raises:
             SlotTaken: the program of that name proposed something else at this place before.
@@ -195,7 +196,9 @@ class Agent:
         record = await self.journal.open_run(self._record(name, "act", f"act {proposal.tool}", self.budget))
         if record.kind != "act":
             raise DeveloperMistake(f"{name} is no script but a run of kind '{record.kind}'; choose another name")
-        turn = self._scripts[name] = self._scripts.get(name, -1) + 1
+        if record.frozen_by:
+            raise DeveloperMistake(f"{name} was taken back by {record.frozen_by}; choose another name to do it again")
+        turn = self._scripts.get(name, 0)
         call = proposal.at(Slot(name, turn, 0))
         last: list[Outcome[Any]] = []
 
@@ -204,6 +207,7 @@ class Agent:
             return standing_on(last, context)
 
         await self._drive.bring_forward(record, forward)
+        self._scripts[name] = turn + 1  # only now: after an error the same act is tried again
         outcome = last[0]
         return outcome.typed(self.toolbox.named(call.tool)) if outcome.result is not None else outcome
 
@@ -214,8 +218,9 @@ class Agent:
             NotFound: no such action.
         """
         record = await self.journal.action(action)
-        with self._drive.span(await self._own(record.run)):
-            return await perform(call_of(record), self._drive.context(record.run))
+        run = await self._own(record.run)
+        with self._drive.span(run):
+            return await perform(call_of(record), self._drive.context(run))
 
     # People ------------------------------------------------------------------------------------------------------
 
@@ -229,6 +234,9 @@ class Agent:
         Raises:
             NotFound: no such action, or it is not in doubt.
         """
+        if result is not None:
+            tool = self.toolbox.named((await self.journal.action(action)).tool)
+            result = tool.result.dump_python(tool.result.validate_python(result), mode="json")
         return await settle(self.journal, action, happened=happened, by=by, note=note, result=result)
 
     # Undo --------------------------------------------------------------------------------------------------------
@@ -241,7 +249,8 @@ class Agent:
         """
         undone, actions = await targets(target, self.journal)
         await self._own(undone.id)
-        record, steps = await make_plan(target, undone, actions, self._drive.context(new_undo_id()))
+        record = new_undo(target, undone, self.journal.clock())
+        steps = await make_plan(target, record, actions, self._drive.context(record))
 
         async def agreed(by: str, digest: str) -> Run:
             await approve(record.id, by, digest, self.journal)
@@ -252,6 +261,8 @@ class Agent:
     # Underneath --------------------------------------------------------------------------------------------------
 
     async def _begin(self, goal: str, budget: Budget | None, listen: Listener) -> Run:
+        if not goal.strip():
+            raise DeveloperMistake("the goal is empty: say what the agent should do")
         limits = budget or self.budget
         limits.check(self._require_model())
         record = await self.journal.open_run(self._record(new_id("r"), "goal", goal, limits))
@@ -259,11 +270,11 @@ class Agent:
 
     async def _continue(self, run: str, budget: Budget | None, listen: Listener) -> Run:
         record = await self._own(run)
-        if record.status in OVER or record.frozen_by:
-            return await self._read(run)
         if budget:
             budget.check(self.model)
-            await self.journal.set_budget(run, budget.as_data())
+            await self.journal.set_budget(run, budget.as_data())  # also for what is still held in a finished run
+        if record.status in OVER or record.frozen_by:
+            return await self._read(run)
         return await self._take_up(record, listen)
 
     async def _own(self, run: str) -> RunRecord:

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeAlias
 from typing_extensions import TypeVar
 
 from agentkit.call import Proposal
+from agentkit.errors import InvalidTool
 
 R = TypeVar("R", default=Any, covariant=True)
 
@@ -122,6 +123,10 @@ class Delayable:
     """Kept back for a while before it happens; taking it back in that time is exact."""
 
     hold: timedelta
+
+    def __post_init__(self) -> None:
+        if self.hold <= timedelta(0):
+            raise InvalidTool("a hold must last a while; what happens at once is Irreversible()")
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,9 @@ def _build(
         raise InvalidTool(f"{name}: write it as `async def` (put blocking code into `asyncio.to_thread`)")
     _check_name(name)
     hints = typing.get_type_hints(function, include_extras=True)
-    _context, *parameters = _parameters(name, function)
+    context, *parameters = _parameters(name, function)
+    if hints.get(context.name) is not ToolContext:
+        raise InvalidTool(f"{name}: the first parameter is the context: annotate '{context.name}: ToolContext'")
     missing = [p.name for p in parameters if p.name not in hints] + ([] if "return" in hints else ["return"])
     if missing:
         raise InvalidTool(f"{name}: annotate {', '.join(missing)}, so that arguments and results can be validated")

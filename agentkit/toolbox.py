@@ -13,6 +13,9 @@ from agentkit.canonical import digest
 from agentkit.errors import InvalidTool, InvalidToolCall
 from agentkit.tool import Tool
 
+LARGEST = 1_000_000
+"""Bytes of one call's arguments as JSON; larger things belong into files."""
+
 
 class Toolbox:
     """The tools that exist for a run."""
@@ -67,6 +70,8 @@ class Toolbox:
 def _read(tool: Tool[..., Any], data: dict[str, Any]) -> BaseModel:
     """Strict and closed all the way down, whatever the models within the arguments would let through."""
     spelled = to_json(data, inf_nan_mode="constants")
+    if len(spelled) > LARGEST:
+        raise InvalidToolCall(f"{tool.name}: the arguments have {len(spelled)} bytes, more than {LARGEST}; send less")
     return tool.arguments.model_validate_json(spelled, strict=True, extra="forbid")
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from agentkit.action import Outcome
-from agentkit.errors import ConsentRefused
 from agentkit.journal.journal import Journal
+from agentkit.journal.person import named
 
 
 async def settle(
@@ -24,10 +24,7 @@ async def settle(
         NotFound: no such action, or it is not in doubt.
         ConsentRefused: the agent itself cannot settle.
     """
-    record = await journal.action(action)
-    by = by.strip()
-    if by in ("", (await journal.run(record.run)).agent):
-        raise ConsentRefused("a person has to settle it: say who (by=...)")
+    by = named(by)
     found = "it happened" if happened else "it did not happen"
     reason = f"{by} found that {found}" + (f": {note}" if note else "")
     outcome = Outcome("done" if happened else "failed", reason, result, evidence={"settled_by": by})

@@ -14,7 +14,7 @@ from agentkit.approval.settle import settle as settle_action
 from agentkit.cli.ending import OK, WAITS
 from agentkit.cli.reach import AsJson, By, JournalUrl, opened, person
 from agentkit.cli.report import answers_to, question_data
-from agentkit.cli.screen import facts, print_json, say, tell
+from agentkit.cli.screen import Whole, print_json, quote, quoted_facts, say, tell
 from agentkit.cli.words import arguments, away, block, clock, line
 from agentkit.errors import OperatorMatter
 from agentkit.journal.journal import Journal
@@ -22,7 +22,7 @@ from agentkit.journal.records import ConsentRecord, QuestionRecord, RunRecord
 
 NOT_PROVEN = "asserted, not proven"
 QuestionId: TypeAlias = Annotated[
-    str, typer.Argument(metavar="QUESTION", help="Its id, as `agentkit approvals` shows it.")
+    str, typer.Argument(metavar="QUESTION", help="Its id (q-...), as `agentkit approvals` shows it.")
 ]
 SHORTEST_DIGEST = 8
 """So many characters of a digest name it well enough."""
@@ -114,9 +114,10 @@ class Asked:
 
     def show(self, journal: str) -> None:
         """In full: an approver must see all that would run."""
-        say(f"{self.question.id}  {self.question.tool}", "bold")
-        answers = ("answer", "\n".join(answers_to(self.question, journal)))
-        facts([*self._origin(), *self._content(), *self._terms(), answers], "  ")
+        quote(f"{self.question.id}  {self.question.tool}", "bold")
+        first, *rest = answers_to(self.question, journal)
+        answers = [("answer", first), *(("", command) for command in rest)]
+        quoted_facts([*self._origin(), *self._content(), *self._terms(), *answers], "  ")
 
     def _origin(self) -> list[tuple[str, str]]:
         asked = away(self.question.asked_at, self.now)
@@ -140,7 +141,7 @@ class Asked:
         known = [
             ("doubt" if question.kind == "settle" else "why", line(question.reason, None) + rule),
             ("evidence", block(evidence) if evidence else ""),
-            ("undo", line(question.undo, None)),
+            ("undo", Whole(line(question.undo, None))),
             ("undoes", line(shown.get("undoes") or "")),
             ("needs", self._needs() if question.needed > 1 else ""),
             ("expires", self._expires(question.expires_at) if question.expires_at else ""),
@@ -182,8 +183,12 @@ async def _answer(
     url: str | None,
     as_json: bool,
 ) -> int:
+    if digest and len(digest) < SHORTEST_DIGEST:
+        raise OperatorMatter(f"--digest {line(digest)} is too short: give {SHORTEST_DIGEST} characters or more")
     async with opened(url) as journal:
         asked = await journal.question(name)
+        if name != asked.id:
+            raise OperatorMatter(_name_the_question(name, asked))
         answered = await journal.answer(
             asked.id, verdict, by=by, proof="asserted", reason=reason, digest=_meant(digest, asked)
         )
@@ -198,7 +203,7 @@ async def _answer(
 
 def _tell_answer(question: Question, verdict: str, by: str, approved: list[str]) -> None:
     done = "approved" if verdict == "approve" else "rejected"
-    say(f"{done} {question.id}: {question.tool} {arguments(question.arguments)}")
+    quote(f"{done} {question.id}: {question.tool} {arguments(question.arguments)}")
     say(f"by {line(by)} ({NOT_PROVEN})")
     if question.status == "open":
         say(f"Another person is needed: {len(approved)} of {question.needed} have approved.", "yellow")
@@ -222,7 +227,15 @@ def _meant(digest: str, asked: QuestionRecord) -> str:
     """The digest of the question, if that is what the person names; else what they name, which is then refused."""
     if not digest:
         return asked.digest
-    return asked.digest if len(digest) >= SHORTEST_DIGEST and asked.digest.startswith(digest) else digest
+    return asked.digest if asked.digest.startswith(digest) else digest
+
+
+def _name_the_question(name: str, asked: QuestionRecord) -> str:
+    """An action may ask anew: only a question stands for what a person has seen."""
+    return (
+        f"{line(name)} is an action; answer the question itself: {asked.id} (digest {asked.digest[:12]}); "
+        "`agentkit approvals` shows it"
+    )
 
 
 def _parsed(result: str) -> Any:

@@ -38,17 +38,43 @@ def _checkout() -> Path:
     return root
 
 
+TERMINATED = 128 + signal.SIGTERM
+
+
 def _run(root: Path, flags: list[str]) -> int:
     folders = [root, root / "tools", root / "sandbox", os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(folder) for folder in folders if str(folder))}
     command = [sys.executable, "-m", "examples.trip_desk.demo", *flags]
-    with subprocess.Popen(command, cwd=root, env=environment) as process:
-        before = signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
-        try:
+    terminated = _Terminated()
+    before = signal.signal(signal.SIGTERM, terminated)
+    try:
+        with subprocess.Popen(command, cwd=root, env=environment) as process:
+            terminated.reach(process)
             code = _wait(process)
-        finally:
-            signal.signal(signal.SIGTERM, before)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if terminated.heard:
+        return TERMINATED
     return code if code >= 0 else 128 - code
+
+
+class _Terminated:
+    """Hears SIGTERM and passes it on, also when it came before there was a process to pass it on to."""
+
+    def __init__(self) -> None:
+        self.heard = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, number: int, frame: object) -> None:
+        self.heard = True
+        if self._process:
+            self._process.terminate()
+
+    def reach(self, process: "subprocess.Popen[bytes]") -> None:
+        """From now on this is the process."""
+        self._process = process
+        if self.heard:
+            process.terminate()
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> int:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from agentkit.agent import Agent
 from agentkit.journal.journal import Journal
-from agentkit.journal.owner import is_dead
 from agentkit.journal.records import ActionRecord, QuestionRecord, RunRecord
 
 UNFINISHED = ("proposed", "waiting", "held", "started")
@@ -40,7 +39,7 @@ async def due(agent: Agent, mine: Mapping[str, str | None]) -> list[Errand]:
     errands: list[Errand] = []
     for run in alive.values():
         actions = unfinished.get(run.id, [])
-        if _can_go_on(run, actions, questions, journal, mine) and not await _frozen(run, journal):
+        if _can_go_on(run, actions, questions, journal, mine) and run.frozen_by is None:
             errands.append(_errand(run, actions))
     for id in unfinished.keys() - alive.keys():
         errands += await _left_over(id, unfinished[id], questions, agent)
@@ -58,7 +57,7 @@ def _can_go_on(
         return False
     if run.status == "running":
         left_by_us = run.id in mine and mine[run.id] == run.owner
-        return run.owner is None or left_by_us or is_dead(run.owner)
+        return left_by_us or not journal.driven(run)
     return not actions or any(_is_due(action, questions, journal) for action in actions)
 
 
@@ -68,7 +67,7 @@ async def _left_over(
     """Actions of a run that is over or stopped: kept back when it ended, or left in the middle."""
     run = await agent.journal.run(id)
     ready = [a for a in actions if a.state != "proposed" and _is_due(a, questions, agent.journal)]
-    if not ready or run.agent != agent.principal or await _frozen(run, agent.journal):
+    if not ready or run.agent != agent.principal or run.frozen_by is not None:
         return []
     return [_errand(run, ready, tuple(action.id for action in ready))]
 
@@ -84,11 +83,6 @@ def _is_due(action: ActionRecord, questions: Mapping[str, QuestionRecord], journ
             return question is None or (question.expires_at is not None and _passed(question.expires_at, journal))
         case _:
             return True
-
-
-async def _frozen(run: RunRecord, journal: Journal) -> bool:
-    """Nothing more may happen in a run that is being taken back."""
-    return run.frozen_by is not None
 
 
 def _errand(run: RunRecord, actions: Iterable[ActionRecord], only: tuple[str, ...] = ()) -> Errand:

@@ -12,6 +12,7 @@ from typing import Any
 from agentkit.agent import Agent
 from agentkit.cli.words import listed
 from agentkit.errors import AgentkitError, DeveloperMistake
+from agentkit.tool import Tool
 
 
 def load_agent(reference: str) -> Agent:
@@ -26,7 +27,11 @@ def load_agent(reference: str) -> Agent:
     if module_name.endswith(".py"):
         better = module_name.removesuffix(".py").replace("/", ".")
         raise DeveloperMistake(f"name the module, not its file: '{better}:{name}'")
-    return _as_agent(_attribute(_module(module_name), name), reference)
+    module = _module(module_name)
+    found = _attribute(module, name)
+    if isinstance(found, Tool):
+        raise DeveloperMistake(f"{reference} is a tool; agents are {listed(_agents(module))}")
+    return _as_agent(found, reference)
 
 
 def _module(name: str) -> ModuleType:
@@ -55,12 +60,16 @@ def _attribute(module: ModuleType, path: str) -> Any:
     found: Any = module
     for name in path.split("."):
         if not hasattr(found, name):
-            agents = {each for each, value in vars(module).items() if isinstance(value, Agent)}
+            agents = _agents(module)
             others = {each for each in vars(module) if not each.startswith("_")}
             instead = _near(name, agents | others) or f"; its agents are {listed(agents)}"
             raise DeveloperMistake(f"the module '{module.__name__}' has no '{path}'{instead}")
         found = getattr(found, name)
     return found
+
+
+def _agents(module: ModuleType) -> set[str]:
+    return {each for each, value in vars(module).items() if isinstance(value, Agent)}
 
 
 def _as_agent(found: Any, reference: str) -> Agent:

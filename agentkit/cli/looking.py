@@ -9,7 +9,7 @@ import typer
 from agentkit.cli.ending import OK
 from agentkit.cli.reach import AsJson, JournalUrl, opened, settings_with
 from agentkit.cli.report import answer_of, answers_to, run_data, show_steps, status_of
-from agentkit.cli.screen import columns, facts, print_json, say, tell
+from agentkit.cli.screen import columns, print_json, quote, quoted_facts, say, tell
 from agentkit.cli.words import away, clock, line, value
 from agentkit.execution.run import Run, read_run
 from agentkit.journal.journal import Journal
@@ -64,11 +64,11 @@ def show(
     if entries:
         _heading("journal")
         for each in seen.entries:
-            say(f"{clock(each.at)}  {each.kind:<12} {each.action or '':<18} {value(each.body)}".rstrip())
+            quote(f"{clock(each.at)}  {each.kind:<12} {each.action or '':<18} {value(each.body)}".rstrip())
     if spans:
         _heading("trace")
         for each in _indented(trace):
-            say(each)
+            quote(each)
         if not trace:
             say("  nothing is kept")
     return OK
@@ -92,7 +92,7 @@ class Seen:
         """In lines."""
         record, run = self.record, self.run
         option = f" --journal {journal}" if journal else ""
-        facts(
+        quoted_facts(
             [
                 ("run", run.id),
                 ("goal", line(run.goal, None)),
@@ -110,7 +110,8 @@ class Seen:
         if run.questions:
             _heading("questions")
             for question in run.questions:
-                facts([(question.id, "\n".join([line(question.reason, None), *answers_to(question, option)]))], "  ")
+                commands = [("", command) for command in answers_to(question, option)]
+                quoted_facts([(question.id, line(question.reason, None)), *commands], "  ")
         if self.undos:
             _heading("undos")
             columns([(f"  {undo.id}", _status(undo), line(undo.goal)) for undo in self.undos])

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentkit.approval.question import Question
-from agentkit.approval.shown import visible
-from agentkit.cli.screen import facts, say
+from agentkit.cli.screen import Whole, quote, quoted_facts, say
 from agentkit.cli.words import arguments, clock, line, value
 from agentkit.execution.run import Run, Step
 
@@ -21,18 +20,22 @@ def show_outcome(run: Run, program: str, journal: str) -> None:
     lines = [("run", run.id), ("status", status_of(run)), *answer_of(run)]
     for step in run.held:
         until = f" until {clock(step.held_until)}" if step.held_until else ""
-        lines.append(("held", f"{step.tool} ({step.id}){until}\nagentkit worker {program}    # releases it then"))
+        lines.append(("held", f"{step.tool} ({step.id}){until}"))
+        lines.append(("", Whole(f"agentkit worker {program}    # releases it then")))
     for question in run.questions:
-        lines.append(("question", "\n".join([_asked(question), *answers_to(question, journal)])))
+        lines.append(("question", _asked(question)))
+        lines.extend(("", command) for command in answers_to(question, journal))
     if run.status in ("waiting", "stopped"):
-        lines.append(("then", f"agentkit resume {program} {run.id}    # {_when(run)}"))
-    facts(lines)
+        lines.append(("then", Whole(f"agentkit resume {program} {run.id}    # {_when(run)}")))
+    quoted_facts(lines)
 
 
 def status_of(run: Run) -> str:
     """The status with its reason."""
-    words = run.status.replace("_", " ")
-    return f"{words}: {line(run.reason, None)}" if run.reason else words
+    words, reason = run.status.replace("_", " "), line(run.reason or "", None)
+    if run.status == "waiting" and reason.startswith("waits "):
+        return "waiting " + reason.removeprefix("waits ")
+    return f"{words}: {reason}" if reason else words
 
 
 def answer_of(run: Run) -> list[tuple[str, str]]:
@@ -45,19 +48,20 @@ def answer_of(run: Run) -> list[tuple[str, str]]:
 def undo_report(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What an undo did, and what it left."""
     return [
-        (name, "\n".join(f"{each['tool']} ({each['action']})" + _note(each["note"]) for each in report[name]))
+        ("" if number else name, f"{each['tool']} ({each['action']})" + _note(each["note"]))
         for name in ("restored", "compensated", "residue", "stuck")
-        if report.get(name)
+        for number, each in enumerate(report.get(name, ()))
     ]
 
 
-def answers_to(question: Question, journal: str) -> list[str]:
+def answers_to(question: Question, journal: str) -> list[Whole]:
     """The commands that answer a question."""
     if question.kind == "settle":
-        return [f"agentkit settle {question.action} {found}{journal}" for found in ("--happened", "--did-not-happen")]
+        command = f"agentkit settle {question.action}"
+        return [Whole(f"{command} {found}{journal}") for found in ("--happened", "--did-not-happen")]
     return [
-        f"agentkit approve {question.id}{journal}",
-        f'agentkit reject {question.id} --reason "..."{journal}',
+        Whole(f"agentkit approve {question.id}{journal}"),
+        Whole(f'agentkit reject {question.id} --reason "..."{journal}'),
     ]
 
 
@@ -108,11 +112,11 @@ def show_steps(steps: list[Step]) -> None:
     """Every action of a run with what became of it."""
     for number, step in enumerate(steps, 1):
         say(f"{number:3}  {step.tool} ({step.id}): {_state(step)}")
-        say(f"     {arguments(step.arguments)}", "dim")
+        quote(f"     {arguments(step.arguments)}", "dim")
         if step.outcome and step.outcome.reason:
-            say(f"     {line(step.outcome.reason, None)}")
+            quote(f"     {line(step.outcome.reason, None)}")
         if step.outcome and step.outcome.result is not None:
-            say(f"     -> {line(value(step.outcome.result))}")
+            quote(f"     -> {line(value(step.outcome.result))}")
         if step.undone_by:
             say(f"     undone by {step.undone_by}")
 
@@ -138,4 +142,4 @@ def _note(note: str) -> str:
 
 
 def _text(answer: Any) -> str:
-    return visible(answer) if isinstance(answer, str) else value(answer)
+    return answer if isinstance(answer, str) else value(answer)

@@ -1,7 +1,7 @@
 """Values in words: short, on one line, and with everything invisible made visible."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,8 @@ from agentkit.approval.shown import visible
 
 SHORT = 100
 """How much of a value an overview shows."""
+WIDE = "\u0300"
+"""Characters from here on may take two cells."""
 
 
 def line(text: object, most: int | None = SHORT) -> str:
@@ -28,10 +30,36 @@ def arguments(data: Mapping[str, Any], most: int = SHORT) -> str:
 
 
 def block(data: Any) -> str:
-    """A value in full. Longer texts stand behind a bar, so that nothing in them can pass for a line of ours."""
-    if not isinstance(data, str) or ("\n" not in data and len(data) <= SHORT):
-        return value(data)
-    return "\n".join("| " + visible(each).replace("\t", "⟨TAB⟩") for each in data.split("\n"))
+    """A value in full; a text of several lines keeps them."""
+    return visible(data) if isinstance(data, str) and "\n" in data else value(data)
+
+
+def folded(text: str, room: int) -> list[str]:
+    """A text from anywhere in lines of at most so many cells. Nothing is lost; words stay whole where they can."""
+    flat = visible(text).replace("\t", "⟨TAB⟩")
+    return [part for each in flat.split("\n") for part in (list(_parts(each, room)) or [""])]
+
+
+def cells(text: str) -> int:
+    """How wide a terminal may draw it. Terminals differ about much that is not Latin: that counts as wide."""
+    return len(text) + sum(character >= WIDE for character in text)
+
+
+def _parts(text: str, room: int) -> Iterator[str]:
+    start = 0
+    while start < len(text):
+        end = start + _fitting(text[start : start + room], room)
+        if end < len(text) and (blank := text.rfind(" ", start, end)) > (start + end) // 2:
+            end = blank + 1
+        yield text[start:end]
+        start = end
+
+
+def _fitting(text: str, room: int) -> int:
+    """How many of its characters fit; at least one."""
+    while len(text) > 1 and cells(text) > room:
+        text = text[:-1]
+    return len(text)
 
 
 def clock(at: datetime) -> str:

@@ -36,6 +36,8 @@ class RunContext:
     """One attempt to carry a run on. Its `owner` is what claims are held under."""
 
     run: str
+    salt: str
+    """Tells this run from one of the same name in another tenant or another journal."""
     principal: str
     """Who acts, such as `agent:desk`."""
     toolbox: Toolbox

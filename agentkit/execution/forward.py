@@ -45,8 +45,11 @@ def standing_on(outcomes: list[Outcome[Any]], context: RunContext) -> Standing:
     """Where a run stands on these outcomes: waiting for the most that any of them waits for."""
     waiting = [outcome for outcome in outcomes if outcome.status == "waiting"]
     passing = [outcome for outcome in outcomes if outcome.status in ("unsettled", "claimed")]
+    doubtful = [outcome for outcome in outcomes if outcome.status == "in_doubt"]
     if waiting:
         return Standing("waiting", waiting[0].reason)
+    if doubtful:
+        return Standing("waiting", f"in doubt: {doubtful[0].reason}")
     if passing:
         soonest = min(_again_at(outcome, context) for outcome in passing)
         return Standing("waiting", passing[0].reason, again_at=max(soonest, context.now() + SOON))

@@ -19,12 +19,18 @@ def intent_of(action: Action, run: RunContext, key: str | None = None) -> Intent
 
     `key` is the one that an earlier attempt was made with, if there was one: it stays, whatever has changed since.
     """
-    key = key or hmac.digest(run.secret, f"{action.id}:{action.digest}".encode(), "sha256").hex()
+    key = key or hmac.digest(run.secret, f"{run.salt}:{action.id}:{action.digest}".encode(), "sha256").hex()
     effect = Effect(key, action.keywords(), None)
     quote = None
     if isinstance(action.tool.undo, Compensable) and action.tool.undo.quote:
         quote = action.tool.undo.quote(effect).as_data()
-    return Intent(key, may_land(action), run.limits.lease, _inverse(action, effect), quote)
+    return Intent(key, may_land(action), run.limits.lease, declared(action), _inverse(action, effect), quote)
+
+
+def declared(action: Action) -> dict[str, Any]:
+    """What the tool promises about repetition; an attempt is judged by what was promised when it began."""
+    tool = action.tool
+    return {"repeat": type(tool.repeat).__name__, "marked": tool.marked, "version": tool.version}
 
 
 def may_land(action: Action) -> timedelta:

@@ -9,6 +9,7 @@ from agentkit.action import Action, Outcome
 from agentkit.canonical import canonical
 from agentkit.effects import Checkable, Findable, Idempotent, Keyed, ReadOnly
 from agentkit.execution.context import RunContext
+from agentkit.execution.intent import declared
 from agentkit.execution.working import context_of, dumped
 from agentkit.journal.records import ActionRecord
 
@@ -43,10 +44,10 @@ class Seen:
 
 async def look(action: Action, record: ActionRecord, run: RunContext) -> Seen:
     """Find out what became of the last attempt, by the tool's declared means and no others."""
+    if canonical(dict(action.data)).decode() != record.request or record.repeat != declared(action):
+        return Seen("unknown", "the tool has changed since the attempt began, so its declarations say nothing about it")
     if action.tool.marked and not record.marked:
         return Seen("nothing", "the attempt ended before its point of no return")
-    if canonical(dict(action.data)).decode() != record.request:
-        return Seen("unknown", "the tool's arguments mean something else now than when the attempt began")
     match action.tool.repeat:
         case ReadOnly() | Idempotent():
             return Seen("repeatable")

@@ -46,8 +46,8 @@ async def perform(call: ToolCall, run: RunContext) -> Outcome:
 
 
 def _validated(call: ToolCall, known: ActionRecord | None, run: RunContext) -> Action:
-    """The action as last revised by a person, or as proposed."""
-    if known is None or known.revision == 0:
+    """The action as it was first validated, or as last revised by a person: defaults are filled in only once."""
+    if known is None:
         return run.toolbox.validate(call)
     return replace(run.toolbox.validate(replace(call, arguments=known.arguments)), revision=known.revision)
 

@@ -12,6 +12,7 @@ from agentkit.execution.forward import Standing, standing_on
 from agentkit.execution.perform import perform
 from agentkit.execution.undo_plan import UndoStep
 from agentkit.journal.journal import Journal
+from agentkit.journal.person import named
 from agentkit.journal.records import ActionRecord, RunRecord
 
 
@@ -23,13 +24,11 @@ async def approve(undo: str, by: str, agreed: str, journal: Journal) -> None:
     """
     record = await journal.run(undo)
     plan = record.plan or {}
-    by = by.strip()
-    if by in ("", record.agent):
-        raise ConsentRefused("a person has to agree to an undo: say who (by=...)")
+    by = named(by)
     if plan["digest"] != agreed:
         raise ConsentRefused(f"the plan of {undo} is not the one that was agreed to; look at it again")
     if not plan["approved"]:
-        approved = {"by": by, "proof": "asserted", "digest": agreed}
+        approved = {"by": by, "proof": "asserted", "digest": agreed, "policy": plan["policy"]}
         freezes = record.undoes if _takes_all_back(record) else None
         await journal.set_plan(undo, {**plan, "approved": approved}, freezes=freezes)
 
@@ -110,6 +109,8 @@ async def _do(
 ) -> Outcome:
     if taken_back := actions[step.action].undone_by:
         return Outcome("done", f"taken back by {taken_back}")
+    if other := await undo.journal.other_undo(step.action, undo.run):
+        return Outcome("failed", f"{other.id} of {other.run} began to take it back and is {other.state}")
     if standing := [a.id for a in actions.values() if step.action in a.depends_on and a.id in left]:
         return Outcome("failed", f"{', '.join(standing)} was built on it and still stands")
     if step.how == "cancels":
@@ -117,7 +118,7 @@ async def _do(
     if step.call is None:
         return Outcome("failed", step.note)
     call = Proposal.from_data(step.call).at(Slot(undo.run, 1, number), undoes=step.action)
-    await _consent(call, approved, undo)
+    await _consent(call, step, approved, undo)
     return await perform(call, undo)
 
 
@@ -129,12 +130,14 @@ async def _cancel(step: UndoStep, approved: Mapping[str, Any], undo: RunContext)
     return Outcome("failed", f"it is {action.state} by now; plan the undo again")
 
 
-async def _consent(call: ToolCall, approved: Mapping[str, Any], undo: RunContext) -> None:
-    """The plan's approval, written down for just this counter-action."""
+async def _consent(call: ToolCall, step: UndoStep, approved: Mapping[str, Any], undo: RunContext) -> None:
+    """The plan's approval, written down for just this counter-action under just that policy; else the road asks."""
     try:
         action = undo.toolbox.validate(call)
     except InvalidToolCall:
         return  # the road refuses it, and says why
+    if action.digest != step.digest or undo.policy.digest != approved["policy"]:
+        return
     await undo.journal.consent(
         call, action, undo.policy.digest, by=approved["by"], proof=approved["proof"],
         expires=undo.limits.question_expiry,

@@ -1,7 +1,8 @@
 """Planning to take something back: what undo can and cannot do, before anything is done."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Literal
 
 from agentkit.call import Proposal, Slot
@@ -31,6 +32,8 @@ class UndoStep:
     """The counter-action, as data."""
     cost: Mapping[str, Any] | None = None
     """For a compensation: the quote, when there is one."""
+    digest: str | None = None
+    """Of the counter-action and its tool's version: the approval of the plan is for just this."""
     note: str = ""
 
     def as_data(self) -> dict[str, Any]:
@@ -101,12 +104,13 @@ async def targets(target: str, journal: Journal) -> tuple[RunRecord, list[Action
     """
     if target.startswith("a-") and not await journal.runs(id=target):
         one = await journal.action(target)
-        actions = _with_dependents(one.id, await journal.actions(one.run))
-        return await journal.run(one.run), list(reversed(actions))
-    run = await journal.run(target)
+        chosen = _with_dependents(one.id, await journal.actions(one.run))
+        run = await journal.run(one.run)
+    else:
+        run, chosen = await journal.run(target), await journal.actions(target)
     if run.kind == "undo":
-        raise NotFound(f"{target} is itself an undo; what it took back can be done again in a new run")
-    return run, list(reversed(await journal.actions(target)))
+        raise NotFound(f"{run.id} is itself an undo; what it took back can be done again in a new run")
+    return run, list(reversed(chosen))
 
 
 def _with_dependents(first: str, actions: list[ActionRecord]) -> list[ActionRecord]:
@@ -117,25 +121,27 @@ def _with_dependents(first: str, actions: list[ActionRecord]) -> list[ActionReco
     return [action for action in actions if action.id in chosen]
 
 
-async def make_plan(
-    target: str, run: RunRecord, actions: list[ActionRecord], undo: RunContext
-) -> tuple[RunRecord, list[UndoStep]]:
+def new_undo(target: str, run: RunRecord, now: datetime) -> RunRecord:
+    """A run that takes another back."""
+    return RunRecord(new_id("u"), "undo", f"take back {target}", run.agent, "waiting", now, now, undoes=run.id)
+
+
+async def make_plan(target: str, record: RunRecord, actions: list[ActionRecord], undo: RunContext) -> list[UndoStep]:
     """Plan taking these actions of a run back, and write the plan down.
 
-    `undo` is the context of the run that will do it; quotes are asked for in it.
+    `undo` is the context of the run that will do it, `record`; quotes are asked for in it.
     """
-    record = RunRecord(
-        undo.run, "undo", f"take back {target}", run.agent, "waiting", undo.now(), undo.now(), undoes=run.id
-    )
     await undo.journal.open_run(record)
     steps = [step for n, action in enumerate(actions) if (step := await _step(n, action, undo))]
     plan = {
         "target": target,
+        "policy": undo.policy.digest,
         "steps": [step.as_data() for step in steps],
-        "digest": plan_digest(run.id, steps),
+        "digest": plan_digest(record.undoes or "", steps),
         "approved": None,
     }
-    return await undo.journal.set_plan(undo.run, plan), steps
+    await undo.journal.set_plan(undo.run, plan)
+    return steps
 
 
 async def _step(number: int, action: ActionRecord, undo: RunContext) -> UndoStep | None:
@@ -156,8 +162,18 @@ async def _step(number: int, action: ActionRecord, undo: RunContext) -> UndoStep
     if action.inverse is None:
         return UndoStep(*about, "cannot", note=_why_not(tool))
     if isinstance(tool.undo, Compensable):
-        return await _compensation(number, action, tool.undo, undo)
-    return UndoStep(*about, "restores", call=action.inverse)
+        return _pinned(await _compensation(number, action, tool.undo, undo), undo)
+    return _pinned(UndoStep(*about, "restores", call=action.inverse), undo)
+
+
+def _pinned(step: UndoStep, undo: RunContext) -> UndoStep:
+    """The step with the digest of its counter-action; one that does not fit its tool cannot be carried out."""
+    assert step.call is not None
+    try:
+        action = undo.toolbox.validate(Proposal.from_data(step.call).at(Slot(undo.run, 1, 0), step.action))
+    except InvalidToolCall as invalid:
+        return replace(step, how="cannot", note=str(invalid))
+    return replace(step, digest=action.digest)
 
 
 def _why_not(tool: Tool[..., Any]) -> str:
@@ -170,18 +186,14 @@ async def _compensation(number: int, action: ActionRecord, how: Compensable, und
     about = (action.id, action.tool, action.arguments)
     call = dict(action.inverse or {})
     if action.quote is None:
-        return UndoStep(*about, "compensates", call=call, note="its cost is not known")
+        return UndoStep(*about, "compensates", call=call, note="at any price: its cost is not known")
     asked = Proposal.from_data(action.quote).at(Slot(undo.run, 0, number))
     outcome = await perform(asked, undo)
     if outcome.status != "done":
-        return UndoStep(*about, "compensates", call=call, note=f"no quote: {outcome.reason or outcome.status}")
+        note = f"at any price: no quote ({outcome.reason or outcome.status})"
+        return UndoStep(*about, "compensates", call=call, note=note)
     quote = Quote(**{name: outcome.result[name] for name in ("cost", "currency", "until", "note")})
     if how.limit:
         call["arguments"] = {**call["arguments"], how.limit: str(quote.cost)}
     deadline = f"the quote holds until {quote.until}" if quote.until else ""
     return UndoStep(*about, "compensates", call=call, cost=outcome.result, note=quote.note or deadline)
-
-
-def new_undo_id() -> str:
-    """The id of a run that takes another back."""
-    return new_id("u")

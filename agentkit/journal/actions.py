@@ -50,9 +50,10 @@ class Actions(Ledger):
         return await self.store.read(lambda tx: tx.find(ActionRecord, state=states))
 
     async def repeats(self, action: Action) -> int:
-        """How many other actions of the run propose just the same."""
+        """How many earlier actions of the run are just the same, not counting what was refused or failed."""
         same = await self.store.read(lambda tx: tx.find(ActionRecord, run=action.slot.run, digest=action.digest))
-        return sum(record.id != action.id for record in same)
+        here = (action.slot.turn, action.slot.index)
+        return sum((r.turn, r.index) < here and r.state not in ("refused", "failed") for r in same)
 
     async def refuse_invalid(self, call: ToolCall, outcome: Outcome) -> Outcome:
         """Write down a call that did not become an action."""
@@ -99,6 +100,8 @@ class Actions(Ledger):
             record = self.proposed(tx, call, action, decision)
             if record.state in FINAL and (record.state, outcome.status) != ("in_doubt", "done"):
                 return Outcome.from_data(record.outcome or {})
+            if record.state in UNSTARTED and not stands_as(record, action):
+                return Outcome("claimed", "it was edited just now")
             if record.state == "started" and record.owner != owner and outcome.status != "done":
                 return Outcome("claimed", "another worker has taken it over", until=record.lease_until)
             self._close(tx, record, outcome, inverse)
@@ -107,18 +110,6 @@ class Actions(Ledger):
             return outcome
 
         return await self.store.write(work)
-
-    async def settle(self, action: str, outcome: Outcome, by: str, proof: str) -> None:
-        """Close an action in doubt with what a person found out."""
-
-        def work(tx: Transaction) -> None:
-            record = require_action(tx, action)
-            if record.state != "in_doubt":
-                raise NotFound(f"{action} is {record.state}, not in doubt: there is nothing to settle")
-            self.note(tx, "settled", record.run, record.id, by=by, proof=proof, status=outcome.status)
-            self._close(tx, record, outcome, None)
-
-        await self.store.write(work)
 
     async def withdraw(self, action: str, by: str, reason: str) -> bool:
         """End an action that has not started. False: it has started or ended meanwhile."""

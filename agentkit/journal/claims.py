@@ -5,17 +5,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from agentkit.action import Action
+from agentkit.action import Action, Outcome
 from agentkit.call import ToolCall
 from agentkit.canonical import canonical
 from agentkit.decision import Decision
-from agentkit.errors import LeaseLost
+from agentkit.errors import LeaseLost, NotFound
 from agentkit.journal.actions import require_action, stands_as
 from agentkit.journal.owner import is_dead
 from agentkit.journal.questions import Questions, usable_consents
 from agentkit.journal.records import ActionRecord
 from agentkit.journal.runs import require_run, spend
 from agentkit.journal.store import Transaction
+
+BEGUN = ("started", "done", "partial", "in_doubt")
+"""States in which an action has, or may have, had an effect."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Intent:
     may_land: timedelta
     """How long from now an effect of this attempt may still appear."""
     lease: timedelta
+    repeat: Mapping[str, Any]
+    """What the tool declares about repetition."""
     inverse: Mapping[str, Any] | None = None
     quote: Mapping[str, Any] | None = None
 
@@ -92,6 +97,11 @@ class Claims(Questions):
 
         return await self.store.write(work)
 
+    async def other_undo(self, action: str, run: str) -> ActionRecord | None:
+        """The counter-action of another undo that has begun to take the action back."""
+        others = await self.store.read(lambda tx: tx.find(ActionRecord, undoes=action, state=BEGUN))
+        return next((other for other in others if other.run != run), None)
+
     def abandoned(self, record: ActionRecord) -> bool:
         """Whether nobody can be working on a started action any more, and it is time to look again."""
         if record.again_at is not None and self.clock() < record.again_at:
@@ -157,6 +167,19 @@ class Claims(Questions):
 
         await self.store.write(work)
 
+    async def settle(self, action: str, outcome: Outcome, by: str, proof: str) -> None:
+        """Close an action in doubt, or one that was begun and that nobody works on, with what a person found out."""
+
+        def work(tx: Transaction) -> None:
+            record = require_action(tx, action)
+            left = record.state == "started" and self.abandoned(record)
+            if record.state != "in_doubt" and not left:
+                raise NotFound(f"{action} is {record.state}, not in doubt: there is nothing to settle")
+            self.note(tx, "settled", record.run, record.id, by=by, proof=proof, status=outcome.status)
+            self._close(tx, record, outcome, None)
+
+        await self.store.write(work)
+
     # Inside a transaction ----------------------------------------------------------------------------------------
 
     def _start(self, tx: Transaction, record: ActionRecord, intent: Intent, owner: str) -> ActionRecord:
@@ -166,6 +189,7 @@ class Claims(Questions):
             state="started",
             key=record.key or intent.key,
             request=record.request or canonical(dict(record.arguments)).decode(),
+            repeat=dict(intent.repeat),
             inverse=dict(intent.inverse) if intent.inverse else None,
             quote=dict(intent.quote) if intent.quote else None,
             epoch=record.epoch + 1,
@@ -201,5 +225,5 @@ def _taken_back_by_another(tx: Transaction, record: ActionRecord) -> bool:
     """At most one live undo for an action."""
     if record.undoes is None:
         return False
-    others = tx.find(ActionRecord, undoes=record.undoes, state=("started", "done", "in_doubt"))
+    others = tx.find(ActionRecord, undoes=record.undoes, state=BEGUN)
     return any(other.id != record.id for other in others)

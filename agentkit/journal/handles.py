@@ -1,6 +1,6 @@
 """Handles in the journal: identifiers that one action's result brought in and a later action uses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agentkit.action import Action, Outcome
@@ -8,6 +8,9 @@ from agentkit.canonical import digest
 from agentkit.journal.records import ActionRecord, HandleRecord
 from agentkit.journal.store import Transaction
 from agentkit.label import Label, leaves
+
+MANY = 500
+"""So many values are looked up in one question."""
 
 
 def remember_handles(tx: Transaction, record: ActionRecord, action: Action, outcome: Outcome) -> None:
@@ -23,12 +26,18 @@ def remember_handles(tx: Transaction, record: ActionRecord, action: Action, outc
 
 def labels_of(tx: Transaction, run: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The source of each argument that is, whole and exactly, an identifier that an earlier action brought in."""
-    found: dict[str, Any] = {}
-    for path, value in leaves(dict(arguments)):
-        handle = tx.get(HandleRecord, run, digest(value)) if isinstance(value, str) and value else None
-        if handle:
-            found[path] = Label("tool", handle.action, handle.path).as_data()
-    return found
+    texts = {path: digest(value) for path, value in leaves(dict(arguments)) if isinstance(value, str) and value}
+    known = {handle.value: handle for handle in _handles(tx, run, sorted(set(texts.values())))}
+    return {
+        path: Label("tool", known[value].action, known[value].path).as_data()
+        for path, value in texts.items()
+        if value in known
+    }
+
+
+def _handles(tx: Transaction, run: str, values: list[str]) -> Iterator[HandleRecord]:
+    for start in range(0, len(values), MANY):
+        yield from tx.find(HandleRecord, run=run, value=tuple(values[start : start + MANY]))
 
 
 def depends_on(labels: Mapping[str, Any]) -> list[str]:

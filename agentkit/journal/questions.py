@@ -12,6 +12,7 @@ from agentkit.errors import ConsentRefused, NotFound
 from agentkit.journal.actions import Actions, require_action, stands_as
 from agentkit.journal.handles import depends_on, labels_of
 from agentkit.journal.ledger import new_id
+from agentkit.journal.person import named, same
 from agentkit.journal.records import ActionRecord, ConsentRecord, QuestionRecord, RunRecord
 from agentkit.journal.runs import require_run
 from agentkit.journal.store import Transaction
@@ -64,12 +65,12 @@ class Questions(Actions):
     ) -> QuestionRecord | None:
         """Ask people about an action; the question that is already open stays the one.
 
-        Returns None when the action has moved on meanwhile: it was started, ended or edited.
+        Returns None when the action has moved on meanwhile: it was started, ended, edited or answered.
         """
 
         def work(tx: Transaction) -> QuestionRecord | None:
             record = self.proposed(tx, call, action, decision)
-            if not stands_as(record, action):
+            if not stands_as(record, action) or _answered_by_now(tx, record, decision, self.clock()):
                 return None
             for old in tx.find(QuestionRecord, action=record.id, status="open"):
                 if (old.digest, old.policy, old.needed) == (action.digest, decision.policy, decision.approvals):
@@ -141,10 +142,10 @@ class Questions(Actions):
         """
         said: Literal["approve", "reject"] = "approve" if verdict == "approve" else "reject"
         edited = revision if said == "approve" else None
-        person = by.strip()
+        person = named(by)
 
         def work(tx: Transaction) -> QuestionRecord:
-            asked = _require_question(tx, question)
+            asked = _require_this_question(tx, question)
             record = require_action(tx, asked.action)
             _check(tx, asked, record, person, digest, self.clock())
             self.note(
@@ -214,14 +215,18 @@ def usable_consents(tx: Transaction, record: ActionRecord, policy: str, now: dat
         ConsentRecord, action=record.id, digest=record.digest, policy=policy, verdict="approve", spent_at=None
     )
     in_time = [consent for consent in consents if consent.expires_at is None or now < consent.expires_at]
-    return list({consent.by: consent for consent in in_time}.values())
+    return list({consent.by.casefold(): consent for consent in in_time}.values())
+
+
+def _answered_by_now(tx: Transaction, record: ActionRecord, decision: Decision, now: datetime) -> bool:
+    """Whether somebody answered after the policy was asked and before the question was put."""
+    rejected = tx.find(ConsentRecord, action=record.id, digest=record.digest, verdict="reject")
+    return bool(rejected) or len(usable_consents(tx, record, decision.policy, now)) >= decision.approvals
 
 
 def _check(
     tx: Transaction, asked: QuestionRecord, record: ActionRecord, by: str, digest: str | None, now: datetime
 ) -> None:
-    if not by:
-        raise ConsentRefused("an answer needs a name: say who answers (by=...)")
     if asked.kind == "settle":
         raise ConsentRefused(f"{asked.id} asks what happened: answer it with `agentkit settle {asked.action}`")
     if asked.status != "open":
@@ -233,9 +238,9 @@ def _check(
     if asked.digest != record.digest:
         raise ConsentRefused(f"the arguments of {record.id} changed since {asked.id} was asked; look at the new one")
     run = tx.get(RunRecord, asked.run) or require_run(tx, asked.run)
-    if by == run.agent:
+    if same(by, run.agent):
         raise ConsentRefused(f"{by} is the agent that asks; it cannot answer itself")
-    if any(c.by == by for c in tx.find(ConsentRecord, question=asked.id)):
+    if any(same(c.by, by) for c in tx.find(ConsentRecord, question=asked.id)):
         raise ConsentRefused(f"{by} has answered {asked.id} already; it needs {asked.needed} different people")
 
 
@@ -246,6 +251,13 @@ def _by_whom(tx: Transaction, asked: QuestionRecord) -> str:
 
 def _late(question: QuestionRecord, now: datetime) -> bool:
     return question.expires_at is not None and question.expires_at <= now
+
+
+def _require_this_question(tx: Transaction, question: str) -> QuestionRecord:
+    """Only by its own id: an action may have been asked about more than once."""
+    if found := tx.get(QuestionRecord, question):
+        return found
+    raise NotFound(f"no question '{question}' in this journal; `agentkit approvals` lists what is open")
 
 
 def _require_question(tx: Transaction, question: str) -> QuestionRecord:

@@ -60,6 +60,8 @@ class RunRecord(Record):
     traceparent: str | None = None
     owner: str | None = None
     """Who last began to bring it forward."""
+    lease_until: datetime | None = None
+    """Until when whoever brings it forward has said to be alive."""
     frozen_by: str | None = None
     """The undo that takes all of it back: nothing more may happen in it."""
 
@@ -96,6 +98,8 @@ class ActionRecord(Record):
     """The idempotency key, made at the first claim and never again."""
     request: str | None = None
     """The canonical arguments, as they were claimed: what is sent again."""
+    repeat: Json | None = None
+    """What the tool declared about repetition when the attempt began."""
     inverse: Json | None = None
     """How to take it back, as data: tool and arguments."""
     quote: Json | None = None

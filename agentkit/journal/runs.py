@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from agentkit.errors import BudgetExhausted, NotFound
 from agentkit.journal.ledger import Ledger
+from agentkit.journal.owner import is_dead
 from agentkit.journal.records import ActionRecord, Entry, ReplyRecord, RunRecord, RunStatus
 from agentkit.journal.store import Transaction
 
@@ -58,7 +60,7 @@ class Runs(Ledger):
                 return record
             if record.status not in UNENDED and status not in UNDO_ENDINGS:
                 return record  # another worker has brought it to its end meanwhile
-            record = replace(record, status=status, reason=reason, answer=answer, updated_at=self.clock())
+            record = replace(record, status=status, reason=reason, answer=answer, updated_at=self.clock(), owner=None)
             tx.save(record)
             self.note(tx, "run_" + status, run, reason=reason, answer=answer)
             return record
@@ -78,15 +80,34 @@ class Runs(Ledger):
 
         return await self.store.write(work)
 
-    async def drive(self, run: str, owner: str, traceparent: str) -> None:
+    async def drive(self, run: str, owner: str, lease: timedelta, traceparent: str) -> None:
         """Say who brings the run forward now, so that others can tell when they are dead; and where its trace began."""
 
         def work(tx: Transaction) -> None:
-            record = require_run(tx, run)
+            record, now = require_run(tx, run), self.clock()
+            status = record.status if record.status in UNDO_ENDINGS else "running"
             trace = record.traceparent or traceparent
-            tx.save(replace(record, status="running", owner=owner, traceparent=trace, updated_at=self.clock()))
+            driven = replace(record, status=status, owner=owner, lease_until=now + lease, traceparent=trace)
+            tx.save(replace(driven, updated_at=now))
 
         await self.store.write(work)
+
+    async def still_driving(self, run: str, owner: str, lease: timedelta) -> bool:
+        """Renew what `drive` said. False: somebody else brings the run forward now."""
+
+        def work(tx: Transaction) -> bool:
+            record = require_run(tx, run)
+            if record.owner == owner:
+                tx.save(replace(record, lease_until=self.clock() + lease))
+            return record.owner == owner
+
+        return await self.store.write(work)
+
+    def driven(self, record: RunRecord) -> bool:
+        """Whether somebody may be bringing the run forward."""
+        if record.owner is None or record.lease_until is None or record.lease_until <= self.clock():
+            return False
+        return not is_dead(record.owner)
 
     async def set_budget(self, run: str, budget: Mapping[str, Any]) -> None:
         """Give a run other limits; what is already spent stays spent."""

@@ -145,6 +145,8 @@ def _engine(url: str, create: bool) -> Engine:
         raise JournalUnavailable(f"the folder {file.parent} of the journal {file} does not exist; make it first")
     if not create and not file.exists():
         raise JournalUnavailable(f"there is no journal at {file}; name one with --journal, or run an agent first")
+    if create and not file.exists():
+        file.touch(mode=0o600)  # it will hold what agents read and write
     # The driver's own transactions begin too late and as readers: two of them then lose each other's updates.
     how = {"timeout": LOCKED_FOR, "isolation_level": None}
     engine = create_engine(url, connect_args=how, pool_size=1, max_overflow=0)

@@ -80,7 +80,7 @@ runs = Table(
     _tenant(), _key("id"), _text("kind"), _text("goal"), _text("agent"), _text("status"),
     _time("created_at"), _time("updated_at"), _text("reason"), _json("answer", null=True), _json("budget"),
     _json("spent"), _text("undoes", null=True), _json("plan", null=True), _text("traceparent", null=True),
-    _text("owner", null=True), _text("frozen_by", null=True),
+    _text("owner", null=True), _time("lease_until", null=True), _text("frozen_by", null=True),
     Index("agentkit_runs_by_status", "tenant", "status"),
     Index("agentkit_runs_undoing", "tenant", "undoes"),
 )  # fmt: skip
@@ -91,7 +91,8 @@ actions = Table(
     _text("fingerprint"), _json("call"), _text("tool"), Column("digest", String(64), nullable=False),
     _json("arguments"), Column("state", String(16), nullable=False), _count("revision"),
     _json("decision", null=True), _json("labels"), _json("depends_on"), _time("held_until", null=True),
-    _text("key", null=True), _text("request", null=True), _json("inverse", null=True), _json("quote", null=True),
+    _text("key", null=True), _text("request", null=True), _json("repeat", null=True),
+    _json("inverse", null=True), _json("quote", null=True),
     _count("epoch"), _text("owner", null=True), _time("lease_until", null=True),
     _time("again_at", null=True),
     _time("may_land_until", null=True), Column("marked", Boolean, nullable=False), _count("attempts"),

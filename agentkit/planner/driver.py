@@ -1,5 +1,6 @@
 """Bringing one agent's runs forward: traced, owned, with a little patience, and written down."""
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -39,11 +40,12 @@ class Driver:
     secret: bytes = field(repr=False)
     sandbox: Sandbox | None = None
 
-    def context(self, run: str, listen: Listener = nobody) -> RunContext:
+    def context(self, run: RunRecord, listen: Listener = nobody) -> RunContext:
         """One attempt at a run: a name of its own to hold claims under."""
         limits = Limits(self.settings.lease, self.settings.hold_grace, self.settings.question_expiry)
         return RunContext(
-            run,
+            run.id,
+            f"{self.settings.tenant} {run.created_at.isoformat()}",
             self.principal,
             self.toolbox,
             self.policy,
@@ -71,16 +73,36 @@ class Driver:
     ) -> None:
         """Take a run as far as it can go now, and write down where it stands."""
         listen(RunStarted(record.id, record.goal))
-        context = self.context(record.id, listen)
+        context = self.context(record, listen)
         with self.span(record) as span:
-            await self.journal.drive(record.id, context.owner, span.traceparent)
+            await self.journal.drive(record.id, context.owner, self.settings.lease, span.traceparent)
+            beat = asyncio.create_task(self._beat(record.id, context.owner))
             try:
                 standing = await with_patience(lambda: forward(context), context, self.settings.patience)
-            except Exception as error:  # Whatever it was, nobody should believe that the run is still running.
+                ended = await self._note(record.id, standing)
+            except BaseException as error:  # Whatever it was, nobody should believe that the run is still running.
                 with contextlib.suppress(JournalUnavailable):
-                    await self.journal.set_status(record.id, "stopped", f"{type(error).__name__}: {error}")
+                    await asyncio.shield(self._note(record.id, _stopped_by(error)))
                 raise
+            finally:
+                beat.cancel()
             span.set(names.RUN_STATUS, standing.status)
-        ended = await self.journal.set_status(record.id, standing.status, standing.reason, standing.answer)
         event = RunEnded if ended.status in OVER else RunPaused
         listen(event(ended.id, ended.status, ended.reason, ended.answer))
+
+    async def _note(self, run: str, standing: Standing) -> RunRecord:
+        return await self.journal.set_status(run, standing.status, standing.reason, standing.answer)
+
+    async def _beat(self, run: str, owner: str) -> None:
+        """Say that we are alive, until somebody else brings the run forward."""
+        ours = True
+        while ours:
+            await asyncio.sleep(self.settings.lease.total_seconds() / 3)
+            with contextlib.suppress(JournalUnavailable):  # the next beat may get through
+                ours = await self.journal.still_driving(run, owner, self.settings.lease)
+
+
+def _stopped_by(error: BaseException) -> Standing:
+    if isinstance(error, Exception):
+        return Standing("stopped", f"{type(error).__name__}: {error}")
+    return Standing("stopped", "interrupted; resume it")

@@ -157,8 +157,12 @@ class Pursuit:
 
 
 def _lets_go_on(outcome: Outcome[Any]) -> bool:
-    """Whether the model may hear of it now. A held action is as good as decided; the worker releases it."""
-    return outcome.final or outcome.status == "held"
+    """Whether the model may hear of it now.
+
+    A held action is as good as decided; the worker releases it. One in doubt is not: a model that goes on without
+    knowing proposes it again.
+    """
+    return outcome.status != "in_doubt" and (outcome.final or outcome.status == "held")
 
 
 def _corrections(exchanges: Sequence[Exchange]) -> int:

@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from pydantic import BaseModel
+
 from agentkit.call import Proposal
 from agentkit.errors import DeveloperMistake
 from agentkit.planner.conversation import Conversation, Price, ProposedCall, Reply
 from agentkit.tool import Tool
 
-Line: TypeAlias = "str | Proposal[Any] | list[Proposal[Any]] | Reply"
-"""The final answer, one call, several calls at once, or a reply in full."""
+Line: TypeAlias = "str | BaseModel | Proposal[Any] | list[Proposal[Any]] | Reply"
+"""The final answer (as text or in the output type), one call, several calls at once, or a reply in full."""
 
 Script: TypeAlias = "Sequence[Line | Callable[[Conversation], Line]] | Callable[[Conversation], Line]"
 
@@ -50,6 +52,10 @@ def _as_reply(line: Line) -> Reply:
             return Reply(line)
         case Proposal():
             return Reply("", (ProposedCall(line.tool, line.arguments, "call-0"),))
-        case _:
+        case BaseModel():
+            return Reply(line.model_dump_json())
+        case list():
             calls = [ProposedCall(p.tool, p.arguments, f"call-{n}") for n, p in enumerate(line)]
             return Reply("", tuple(calls))
+        case _:
+            raise DeveloperMistake(f"a line of a script is text, a proposal, a list of them or an answer, not {line!r}")

@@ -39,6 +39,7 @@ class DemoFailed(Exception):
 def main() -> int:
     """Play the whole story and say, last, what the servers show."""
     options = _options()
+    signal.signal(signal.SIGTERM, _stop)
     folder = Path(tempfile.mkdtemp(prefix="agentkit-demo-"))
     try:
         say("Starting a mail server, a booking server and a calendar server on this machine ...")
@@ -191,6 +192,11 @@ async def _runs_in(journal_url: str) -> list[Run]:
         return [await read_run(journal, record.id) for record in await journal.runs()]
     finally:
         await journal.close()
+
+
+def _stop(*_: object) -> None:
+    """As with Ctrl-C: everything is taken down on the way out."""
+    raise KeyboardInterrupt
 
 
 def step(title: str) -> None:

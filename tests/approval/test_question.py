@@ -115,12 +115,15 @@ async def test_the_agent_cannot_answer_itself(trip):
     async with trip.agent(policy="supervised") as agent:
         question = await asked(agent)
 
-        with pytest.raises(ConsentRefused, match="cannot answer itself"):
+        with pytest.raises(ConsentRefused, match="is an agent; a person has to answer"):
             await question.approve(by="agent:desk")
-        with pytest.raises(ConsentRefused, match="cannot answer itself"):
+        with pytest.raises(ConsentRefused, match="is an agent; a person has to answer"):
             await question.reject("no", by="agent:desk")
-        with pytest.raises(ConsentRefused, match="cannot answer itself"):
+        with pytest.raises(ConsentRefused, match="is an agent; a person has to answer"):
             await question.edit(by="agent:desk", to="eve")
+        for disguised in ("Agent:desk", "agent:desk\u200b", "\uff41gent:desk", " agent:desk "):
+            with pytest.raises(ConsentRefused):
+                await question.approve(by=disguised)
         assert [q.arguments for q in await agent.waiting()] == [{"to": "bob"}]
 
 

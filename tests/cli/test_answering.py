@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -73,6 +74,38 @@ def test_what_is_invisible_is_spelled_out_and_no_text_can_pass_for_a_line_of_our
     assert not {"\u202e", "\u200b", "\x1b"} & set(shown)
 
 
+PADDED = "Hello Ann." + " " * 51 + "undo     can be restored exactly" + " " * 80 + "undo     can be undone"
+
+
+@pytest.mark.parametrize("columns", ["20", "60", "80"])
+@pytest.mark.parametrize("given", [PADDED, "Hi\n" + PADDED, [PADDED], {PADDED: PADDED}, "字" * 60 + "undo"])
+def test_no_broken_line_of_an_argument_begins_like_one_of_ours(
+    invoke: Invoke, program: Program, columns: str, given: object
+):
+    program("""
+        @tool("post.send", undo=Irreversible())
+        async def send(ctx: ToolContext, body: dict | list | str) -> str:
+            return "sent"
+
+        agent = Agent(ScriptedModel([send(body=BODY), "Sent."]), tools=[send], policy=ASK)
+    """.replace("BODY", repr(given)))  # fmt: skip
+    begun = invoke("run", "app:agent", "Send " + "undo can be undone " * 20)
+
+    shown = invoke("approvals", env={"COLUMNS": columns}).stdout.splitlines()
+    again = invoke("show", run_in(begun.stdout), env={"COLUMNS": columns}).stdout.splitlines()
+
+    room = int(columns)
+    begin = next(number for number, line in enumerate(shown) if line.startswith("  . body"))
+    end = next(number for number, line in enumerate(shown) if line.startswith("  why "))
+    assert end - begin > 1
+    assert all(re.match(r"  (\. body)? +\| |  \. body", line) and len(line) <= room for line in shown[begin:end][:3])
+    for line in [*shown, *again]:
+        if any(word in line for word in ("Ann", "undone", "字")) and "cannot be undone" not in line:
+            assert len(line) <= room
+            assert re.match(r" *\| | +[.12a-z]|goal|question|begun", line), line
+            assert not line.startswith("undo")
+
+
 def test_the_questions_are_there_as_json(invoke: Invoke, question: str):
     [asked] = report(invoke("approvals", "--json"))
 
@@ -105,9 +138,18 @@ def test_the_name_that_is_given_stands_in_the_journal(invoke: Invoke, question: 
     assert (answer["by"], answer["reason"]) == ("ann@example.org", "fine")
 
 
-def test_the_action_names_its_only_question_as_well(invoke: Invoke, question: str):
-    action = report(invoke("approvals", "--json"))[0]["action"]
-    assert invoke("approve", action).exit_code == 0
+@pytest.mark.parametrize("words", [("approve",), ("reject", "--reason", "no")])
+def test_an_action_is_no_answer_to_a_question_and_the_question_is_named(
+    invoke: Invoke, question: str, words: tuple[str, ...]
+):
+    [asked] = report(invoke("approvals", "--json"))
+
+    refused = invoke(*words, asked["action"])
+
+    assert refused.exit_code == 1
+    assert f"{asked['action']} is an action; answer the question itself: {question} " in refused.stderr
+    assert f"(digest {asked['digest'][:12]})" in refused.stderr
+    assert len(report(invoke("approvals", "--json"))) == 1
 
 
 def test_a_second_answer_hears_who_was_first(invoke: Invoke, question: str):
@@ -133,6 +175,7 @@ def test_an_approval_can_be_bound_to_what_was_seen(invoke: Invoke, question: str
 
     assert (other.exit_code, short.exit_code, right.exit_code) == (1, 1, 0)
     assert "look again" in other.stderr
+    assert "give 8 characters or more" in short.stderr
 
 
 def test_where_two_have_to_approve_the_first_hears_that_another_person_is_needed(

@@ -47,6 +47,7 @@ def test_an_agent_is_found_by_its_name_by_a_function_that_returns_it_and_inside_
         ("zebra:agent", "there is no module 'zebra'; in "),
         ("app:agnt", "the module 'app' has no 'agnt'; did you mean 'agent'?"),
         ("app:zebra", "the module 'app' has no 'zebra'; its agents are ['agent']"),
+        ("app:mark", "app:mark is a tool; agents are ['agent']"),
         ("app:number", "app:number is a int, not an Agent or a function that returns one"),
         ("app:needs", "app:needs cannot be called without ['what']; give them defaults"),
         ("app:later", "app:later() returned a coroutine, not an Agent; write it as a plain `def`"),

@@ -1,5 +1,7 @@
 """`agentkit runs`, `agentkit show` and `agentkit config show`."""
 
+import re
+
 import pytest
 
 from tests.cli.commands import Invoke, Program, Shell, report, run_in
@@ -66,7 +68,31 @@ def test_there_are_no_colours_outside_of_a_terminal_and_none_with_no_color(shell
 
 
 def test_a_narrow_terminal_loses_nothing(shell: Shell, run: str):
-    assert shell("show", run, COLUMNS="20").stdout == shell("show", run).stdout
+    narrow, wide = shell("show", run, COLUMNS="20").stdout, shell("show", run).stdout
+
+    assert all(len(line) <= 20 for line in narrow.splitlines())
+    assert "".join(re.sub(r"\| ", "", narrow).split()) == "".join(wide.split())
+
+
+def test_what_a_run_waits_for_is_said_once(invoke: Invoke, program: Program):
+    program('agent = Agent(ScriptedModel([mark(mark="x"), "It is done."]), tools=[mark], policy=ASK)')
+
+    ran = invoke("run", "app:agent", "Leave a mark.")
+
+    assert "status    waiting for a person: " in ran.stdout
+    assert not any(line != line.rstrip() for line in (ran.stdout + ran.stderr).splitlines())
+
+
+def test_no_line_about_an_action_without_arguments_ends_in_a_blank(invoke: Invoke, program: Program):
+    program("""
+        @tool("booking.products", repeat=ReadOnly())
+        async def products(ctx: ToolContext) -> str:
+            return "none"
+
+        agent = Agent(ScriptedModel([products(), "None."]), tools=[products], policy=RUN)
+    """)
+
+    assert "doing     booking.products\n" in invoke("run", "app:agent", "Look.").stderr
 
 
 def test_a_terminal_without_unicode_gets_codes_and_no_error(shell: Shell, program: Program):

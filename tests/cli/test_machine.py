@@ -198,6 +198,34 @@ def test_the_demo_is_told_to_stop_and_may_clean_up(tmp_path: Path, number: int, 
     assert ("cleaned up" in out) == (number == signal.SIGINT)
 
 
+def test_a_demo_that_cleans_up_after_sigterm_is_waited_for(tmp_path: Path):
+    ready = tmp_path / "ready"
+    root = checkout(
+        tmp_path,
+        f"""
+        import signal, sys, time
+        def stop(*_):
+            raise KeyboardInterrupt
+        signal.signal(signal.SIGTERM, stop)
+        try:
+            open({str(ready)!r}, "w").close()
+            time.sleep(30)
+        except KeyboardInterrupt:
+            time.sleep(0.3)
+            print("cleaned up")
+            sys.exit(130)
+        """,
+    )
+    process = demo(root)
+    while not ready.exists():
+        time.sleep(0.05)
+
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+
+    assert (process.returncode, out, "Traceback" in err) == (143, "cleaned up\n", False)
+
+
 def test_outside_of_a_checkout_the_demo_says_what_it_needs(
     invoke: Invoke, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):

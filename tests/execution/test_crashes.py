@@ -1,5 +1,6 @@
 """The process is gone in the middle of an action: what each declaration makes of it. The processes are real."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -160,12 +161,12 @@ async def test_what_was_sent_before_the_crash_is_not_called_refused_because_the_
     await journal.close()
 
 
-async def test_a_tool_that_changed_since_keeps_the_key_it_was_sent_with(url, world):
+async def test_a_secret_that_changed_since_does_not_change_the_key(url, world):
     journal = await left_behind(url, world, "keyed", "dies_after")
     hand = Hand(world)
     before = (await journal.actions("r-1"))[0]
 
-    outcome = await act(road(journal, [hand.tool("keyed", version="2")]))
+    outcome = await act(replace(road(journal, [hand.tool("keyed")]), secret=b"quite another secret"))
 
     assert outcome.status == "done"
     assert hand.keys == [before.key]
@@ -178,11 +179,22 @@ async def test_how_to_take_it_back_speaks_of_the_key_it_was_sent_with_whatever_c
     hand = Hand(world, faults=["lost", "lost", "lost"])
     undo = ExactInverse(lambda done: Proposal("world.act", {"what": done.key}))
 
-    outcome = await act(road(journal, [hand.tool("keyed", undo, version="2")]))
+    outcome = await act(replace(road(journal, [hand.tool("keyed", undo)]), secret=b"quite another secret"))
 
     record = (await journal.actions("r-1"))[0]
     assert outcome.status == "unsettled"
     assert record.inverse == {"tool": "world.act", "arguments": {"what": record.key}}
+    await journal.close()
+
+
+@pytest.mark.parametrize(("before", "now"), [("blind", "keyed"), ("blind", "marked_blind"), ("keyed", "keyed")])
+async def test_an_attempt_is_not_judged_by_what_the_tool_says_today(url, world, before, now):
+    journal = await left_behind(url, world, before, "dies_after")
+    hand = Hand(world)
+
+    outcome = await act(road(journal, [hand.tool(now, version="2")]))
+
+    assert (outcome.status, world.times) == ("in_doubt", 1)
     await journal.close()
 
 

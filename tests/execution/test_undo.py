@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from agentkit import Agent, ScriptedModel
-from agentkit.errors import ConsentRefused, NotFound
+from agentkit.errors import ConsentRefused, DeveloperMistake, NotFound
 from agentkit.execution import undo as undoing
+from agentkit.execution.undo import approve
 from agentkit.policy.packs import PolicyText
 from tests.conftest import Clock
 from tests.execution.trip import Trip, book_and_undo_and_die, do, script
@@ -80,7 +81,7 @@ async def test_a_compensation_without_a_quote_is_not_called_free(trip):
         plan = await agent.undo_plan("trip")
         ended = await plan.carry_out(by="ann")
 
-        assert "no quote: the airline is closed" in plan.compensates[0].note
+        assert "at any price: no quote (the airline is closed)" in plan.compensates[0].note
         assert ended.status == "rolled_back_with_residue"
 
 
@@ -432,10 +433,33 @@ async def test_a_lost_acknowledgement_in_an_undo_is_made_good_like_any_other(tri
 
 async def test_nothing_more_happens_in_a_run_that_is_being_taken_back(trip):
     async with trip.agent() as agent:
+        _, held = await script(agent, A, do("mail.later", to="bob"))
+        plan = await agent.undo_plan("trip")
+        await approve(plan.id, "ann", plan.digest, agent.journal)
+
+        with pytest.raises(DeveloperMistake, match="was taken back by u-"):
+            await agent.act(do("room.book", room="later"), run="trip")
+        outcome = await agent.advance(held)
+
+        assert outcome.status == "refused"
+        assert "is being taken back by u-" in outcome.reason
+        assert trip.lines == ["book a"]
+
+
+async def test_an_action_of_an_undo_cannot_be_undone(trip):
+    async with trip.agent() as agent:
+        await script(agent, A)
+        ended = await undo(agent)
+
+        with pytest.raises(NotFound, match="is itself an undo"):
+            await agent.undo_plan(ended.steps[-1].id)
+
+
+async def test_a_script_that_was_taken_back_is_not_replayed_as_if_it_stood(trip, url):
+    async with trip.agent(url) as agent:
         await script(agent, A)
         await undo(agent)
-
-        outcome = await agent.act(do("room.book", room="later"), run="trip")
-
-        assert (outcome.status, trip.lines) == ("refused", ["book a", "release a"])
-        assert "is being taken back by u-" in outcome.reason
+    async with trip.agent(url) as agent:
+        with pytest.raises(DeveloperMistake, match="choose another name"):
+            await agent.act(A, run="trip")
+        assert (await agent.journal.run("trip")).status == "rolled_back"

@@ -183,7 +183,7 @@ def road(
     toolbox = Toolbox(tools)
     rules = Policy.from_text(policy, toolbox) if "permit" in policy else Policy.load(policy, toolbox)
     more: dict[str, Any] = {"emit": listen} if listen else {}
-    return RunContext(run, AGENT, toolbox, rules, journal, SECRET, Tracing.open(None), limits=limits, **more)
+    return RunContext(run, "t", AGENT, toolbox, rules, journal, SECRET, Tracing.open(None), limits=limits, **more)
 
 
 async def opened(journal: Journal, run: str = "r-1", **budget: Any) -> RunRecord:

@@ -25,7 +25,9 @@ ALLOWED_BY_ONE = Decision("allow", "p/rule", "one said yes", approvals=1, policy
 ALLOWED_BY_TWO = Decision("allow", "p/rule", "two said yes", approvals=2, policy="p1")
 LEASE = timedelta(seconds=30)
 LANDS = timedelta(seconds=60)
-INTENT = Intent("key", LANDS, LEASE, inverse={"tool": "room.cancel", "arguments": {}})
+INTENT = Intent(
+    "key", LANDS, LEASE, {"repeat": "Blind", "marked": False}, inverse={"tool": "room.cancel", "arguments": {}}
+)
 ME, OTHER = new_owner(), new_owner()
 
 

@@ -139,15 +139,21 @@ async def test_what_is_kept_back_does_not_keep_the_run_back(trip):
     assert trip.lines == ["book a", "later bob"]
 
 
-async def test_a_doubt_is_told_to_the_model_as_doubt(trip):
+@pytest.mark.parametrize(("happened", "told"), [(True, "done"), (False, "failed")])
+async def test_a_run_waits_until_a_doubt_is_settled_and_tells_the_model_what_was_found(trip, happened, told):
     trip.doubtful = {"send bob"}
-    model = Counted([MAIL, "maybe"])
+    model = Counted([MAIL, "told"])
     async with trip.agent(model=model) as agent:
         run = await agent.run("tell bob")
+        [doubt] = run.in_doubt
+        still = await agent.resume(run.id)
+        await agent.settle(doubt.id, happened=happened, by="ann")
+        ended = await agent.resume(run.id)
 
-    assert run.status == "finished"
-    assert [step.state for step in run.in_doubt] == ["in_doubt"]
-    assert model.told[1][0].startswith("in_doubt")
+    assert (run.status, still.status, ended.status) == ("waiting", "waiting", "finished")
+    assert run.waiting == []
+    assert model.told[1][0].startswith(told)
+    assert trip.lines == ["send bob"]
 
 
 # What gets lost -------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class Everything(BaseModel):
     limit: Decimal | None = None
     person: Person
     seats: tuple[Seat, ...] = ()
-    tags: set[str] = set()
+    tags: list[str] = []
     tree: Tree
     options: Options = {}
     ratio: float = 1

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from agentkit.effects import Blind, Checkable, Delayable, Findable, ReadOnly, Repeat
+from agentkit.effects import Blind, Checkable, Delayable, Findable, Irreversible, ReadOnly, Repeat
 from agentkit.errors import ToolPartial
 from agentkit.label import Bound, Content
 from agentkit.tool import Tool, ToolContext, tool
@@ -24,7 +24,8 @@ class Email:
 
     Args:
         account: whose mail.
-        hold: how long a mail is kept back, so that it can still be taken back exactly.
+        hold: how long a mail is kept back, so that it can still be taken back exactly. At zero it goes out at once
+            and is irreversible, and so policies ask about it.
         own_copy: send a copy to the account's own inbox in the same transaction. After a lost answer it
             proves that the mail was sent; without it every such doubt goes to a person.
         copy_is_proof: the server stores that copy before it accepts the mail, and never loses it, so that its
@@ -48,7 +49,7 @@ class Email:
         repeat = self._repeat(own_copy, copy_is_proof, may_land)
         self.search = tool("email.search", repeat=ReadOnly())(self._search)
         self.read = tool("email.read", repeat=ReadOnly())(self._read)
-        self.send = tool("email.send", repeat=repeat, undo=Delayable(hold))(self._send)
+        self.send = tool("email.send", repeat=repeat, undo=Delayable(hold) if hold else Irreversible())(self._send)
 
     def __iter__(self) -> Iterator[Tool[..., Any]]:
         return iter((self.search, self.read, self.send))
