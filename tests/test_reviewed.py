@@ -23,7 +23,7 @@ def trip(tmp_path: Path) -> Trip:
     return Trip(tmp_path / "world")
 
 
-async def test_a_run_whose_listener_went_away_does_not_stay_running(trip, url):
+async def test_a_run_whose_listener_went_away_is_taken_up_by_a_worker(trip, url):
     async with trip.agent(url, model=ScriptedModel([MAIL, "told"])) as agent:
         async for event in agent.stream("tell bob"):
             if type(event).__name__ == "Replied":
@@ -31,7 +31,7 @@ async def test_a_run_whose_listener_went_away_does_not_stay_running(trip, url):
         await asyncio.sleep(0.2)
         [run] = await agent.journal.runs()
 
-        assert (run.status, run.reason) == ("stopped", "interrupted; resume it")
+        assert [errand.run for errand in await due(agent, {})] == [run.id]
         assert (await agent.resume(run.id)).status == "finished"
         assert trip.lines == ["send bob"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentkit.approval.question import Question
-from agentkit.cli.screen import Whole, quote, quoted_facts, say
+from agentkit.cli.screen import Whole, quote, quoted_facts
 from agentkit.cli.words import arguments, clock, line, value
 from agentkit.execution.run import Run, Step
 
@@ -111,14 +111,14 @@ def question_data(question: Question) -> dict[str, Any]:
 def show_steps(steps: list[Step]) -> None:
     """Every action of a run with what became of it."""
     for number, step in enumerate(steps, 1):
-        say(f"{number:3}  {step.tool} ({step.id}): {_state(step)}")
+        quote(f"{number:3}  {step.tool} ({step.id}): {_state(step)}")
         quote(f"     {arguments(step.arguments)}", "dim")
         if step.outcome and step.outcome.reason:
             quote(f"     {line(step.outcome.reason, None)}")
         if step.outcome and step.outcome.result is not None:
             quote(f"     -> {line(value(step.outcome.result))}")
         if step.undone_by:
-            say(f"     undone by {step.undone_by}")
+            quote(f"     undone by {step.undone_by}")
 
 
 def _state(step: Step) -> str:

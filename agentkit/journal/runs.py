@@ -103,6 +103,16 @@ class Runs(Ledger):
 
         return await self.store.write(work)
 
+    async def stop_driving(self, run: str, owner: str) -> None:
+        """Leave the run to whoever comes next."""
+
+        def work(tx: Transaction) -> None:
+            record = require_run(tx, run)
+            if record.owner == owner:
+                tx.save(replace(record, owner=None, lease_until=None))
+
+        await self.store.write(work)
+
     def driven(self, record: RunRecord) -> bool:
         """Whether somebody may be bringing the run forward."""
         if record.owner is None or record.lease_until is None or record.lease_until <= self.clock():

@@ -80,9 +80,13 @@ class Driver:
             try:
                 standing = await with_patience(lambda: forward(context), context, self.settings.patience)
                 ended = await self._note(record.id, standing)
-            except BaseException as error:  # Whatever it was, nobody should believe that the run is still running.
+            except Exception as error:  # Whatever it was, nobody should believe that the run is still running.
                 with contextlib.suppress(JournalUnavailable):
-                    await asyncio.shield(self._note(record.id, _stopped_by(error)))
+                    await self._note(record.id, Standing("stopped", f"{type(error).__name__}: {error}"))
+                raise
+            except BaseException:  # We are told to stop: whoever comes next goes on with it.
+                with contextlib.suppress(JournalUnavailable):
+                    await asyncio.shield(self.journal.stop_driving(record.id, context.owner))
                 raise
             finally:
                 beat.cancel()
@@ -100,9 +104,3 @@ class Driver:
             await asyncio.sleep(self.settings.lease.total_seconds() / 3)
             with contextlib.suppress(JournalUnavailable):  # the next beat may get through
                 ours = await self.journal.still_driving(run, owner, self.settings.lease)
-
-
-def _stopped_by(error: BaseException) -> Standing:
-    if isinstance(error, Exception):
-        return Standing("stopped", f"{type(error).__name__}: {error}")
-    return Standing("stopped", "interrupted; resume it")

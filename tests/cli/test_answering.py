@@ -94,16 +94,12 @@ def test_no_broken_line_of_an_argument_begins_like_one_of_ours(
     shown = invoke("approvals", env={"COLUMNS": columns}).stdout.splitlines()
     again = invoke("show", run_in(begun.stdout), env={"COLUMNS": columns}).stdout.splitlines()
 
-    room = int(columns)
-    begin = next(number for number, line in enumerate(shown) if line.startswith("  . body"))
-    end = next(number for number, line in enumerate(shown) if line.startswith("  why "))
-    assert end - begin > 1
-    assert all(re.match(r"  (\. body)? +\| |  \. body", line) and len(line) <= room for line in shown[begin:end][:3])
-    for line in [*shown, *again]:
-        if any(word in line for word in ("Ann", "undone", "字")) and "cannot be undone" not in line:
-            assert len(line) <= room
-            assert re.match(r" *\| | +[.12a-z]|goal|question|begun", line), line
-            assert not line.startswith("undo")
+    quoted = [line for line in [*shown, *again] if re.search("Ann|undone|restored|字", line)]
+    ours = ("undo     cannot be undone", "goal ", ". body", "body=")
+    assert sum(line.lstrip().startswith("| ") for line in quoted) > 3
+    for line in quoted:
+        assert line.lstrip().startswith(("| ", *ours)), line
+        assert len(line) <= int(columns) or "cannot be undone" in line
 
 
 def test_the_questions_are_there_as_json(invoke: Invoke, question: str):
@@ -162,7 +158,7 @@ def test_a_second_answer_hears_who_was_first(invoke: Invoke, question: str):
 
 
 def test_the_agent_cannot_answer_itself_and_nobody_cannot_either(invoke: Invoke, question: str):
-    assert "it cannot answer itself" in invoke("approve", question, "--by", "agent:agent").stderr
+    assert "is an agent; a person has to answer" in invoke("approve", question, "--by", "agent:agent").stderr
     assert "an answer needs a name" in invoke("approve", question, "--by", " ").stderr
 
 
@@ -262,8 +258,7 @@ def test_the_question_names_its_action_and_a_result_can_be_given(invoke: Invoke,
 
 
 def test_a_name_cannot_play_tricks_on_the_terminal(invoke: Invoke, question: str):
-    invoke("approve", question, "--by", "ann\x1b[2J\u202e")
+    refused = invoke("approve", question, "--by", "ann\x1b[2J\u202e")
 
-    late = invoke("approve", question, "--by", "bob")
-
-    assert "already decided by ann⟨U+001B⟩[2J⟨U+202E⟩ at " in late.stderr
+    assert (refused.exit_code, "has invisible characters" in refused.stderr) == (1, True)
+    assert not {"\x1b", "\u202e"} & set(refused.stderr)

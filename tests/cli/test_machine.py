@@ -83,7 +83,7 @@ def test_the_journal_and_its_key_are_looked_at(invoke: Invoke, program: Program,
     [
         ('journal = "sqlite:///nowhere/acts.db"', "journal", "does not exist"),
         ('policy = "nonsense"', "policy", "there are ["),
-        ('policy = "nonsense.cedar"', "policy", "there is no file nonsense.cedar"),
+        ('policy = "nonsense.cedar"', "policy", "nonsense.cedar"),
         ('key = "env:NOT_SET_ANYWHERE"', "key", "NOT_SET_ANYWHERE is not set"),
         ("lease = false", "settings", "'lease' must be a duration"),
     ],

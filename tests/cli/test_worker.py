@@ -18,6 +18,8 @@ from agentkit import Agent, Checkable, Irreversible, PolicyText, ScriptedModel, 
 from agentkit.cli import errands
 from agentkit.cli.worker import Done, Worker
 from agentkit.errors import DeveloperMistake, JournalUnavailable
+from agentkit.execution.undo import approve
+from agentkit.journal.owner import new_owner
 from agentkit.settings import Settings
 from tests.cli.commands import Invoke, Marks, Program, Shell, Start, question_in, report, run_in
 from tests.conftest import Clock
@@ -25,6 +27,8 @@ from tests.conftest import Clock
 ASK = PolicyText("ask", "permit (principal, action, resource) when { context.approvals >= 1 };")
 HOLD = PolicyText("hold", '@hold("10m") permit (principal, action, resource);')
 SOON = timedelta(milliseconds=20)
+
+LEASE = timedelta(seconds=30)
 
 
 class World:
@@ -152,9 +156,7 @@ async def test_an_approved_undo_that_was_interrupted_is_carried_on_and_a_mere_pl
     agent = await made(PolicyText("run", "permit (principal, action, resource);"))
     run = await agent.run("one")
     plan, other = await agent.undo_plan(run.id), await agent.undo_plan(run.id)
-    record = (await agent.journal.run(plan.id)).plan or {}
-    approved = {"by": "ann", "proof": "asserted", "digest": plan.digest}
-    await agent.journal.set_plan(plan.id, {**record, "approved": approved})
+    await approve(plan.id, "ann", plan.digest, agent.journal)
 
     done = await Worker(agent).once()
 
@@ -201,7 +203,7 @@ async def test_a_run_that_somebody_is_bringing_forward_is_left_to_them(made):
     agent = await made(ASK)
     run = await agent.run("one")
     await run.waiting[0].approve(by="ann")
-    await agent.journal.drive(run.id, (await agent.journal.run(run.id)).owner or "", "")
+    await agent.journal.drive(run.id, new_owner(), LEASE, "")
 
     assert await Worker(agent).once() == []
 
@@ -210,9 +212,7 @@ async def test_nothing_is_released_in_a_run_that_is_being_taken_back(made, world
     agent = await made(HOLD)
     run = await agent.run("later")
     plan = await agent.undo_plan(run.id)
-    record = (await agent.journal.run(plan.id)).plan or {}
-    approved = {"by": "ann", "proof": "asserted", "digest": plan.digest}
-    await agent.journal.set_plan(plan.id, {**record, "approved": approved})
+    await approve(plan.id, "ann", plan.digest, agent.journal)
     clock.turn(minutes=10)
 
     done = await Worker(agent).once()
@@ -281,7 +281,7 @@ async def test_a_run_that_the_worker_itself_gave_up_on_is_tried_again(made, worl
     resume, worker = agent.resume, Worker(agent, poll=timedelta(0))
 
     async def drive_and_break(run: str):
-        await agent.journal.drive(run, (await agent.journal.run(run)).owner or "", "")
+        await agent.journal.drive(run, new_owner(), LEASE, "")
         raise JournalUnavailable("the disk is full")
 
     monkeypatch.setattr(agent, "resume", drive_and_break)
