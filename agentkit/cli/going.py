@@ -86,7 +86,8 @@ class Progress:
             case Replied(text=text, tools=tools) if text and tools:
                 _tell("model", line(text))
             case Started(tool=tool, arguments=given, attempt=attempt):
-                _tell("doing", f"{tool} {arguments(given)}" + (f" (attempt {attempt})" if attempt > 1 else ""))
+                again = f"(attempt {attempt})" if attempt > 1 else ""
+                _tell("doing", " ".join(part for part in (tool, arguments(given), again) if part))
             case Went(tool=tool, arguments=given, outcome=outcome):
                 what = tool if outcome.status == "done" else f"{tool} {arguments(given)}"
                 reason = f": {line(outcome.reason, 300)}" if outcome.reason else ""

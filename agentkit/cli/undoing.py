@@ -11,7 +11,7 @@ from agentkit.cli.ending import FAILED, INTERRUPTED, OK, WAITS, code_of
 from agentkit.cli.loading import load_agent
 from agentkit.cli.reach import AsJson, By, Program, journal_option, person
 from agentkit.cli.report import run_data, show_outcome
-from agentkit.cli.screen import print_json, say, tell
+from agentkit.cli.screen import print_json, quote, say, tell
 from agentkit.cli.words import arguments, line
 from agentkit.execution.undo_plan import UndoPlan, UndoStep
 
@@ -114,9 +114,9 @@ def _list(title: str, steps: list[UndoStep], style: str) -> None:
     if steps:
         say(f"{title}:", style)
     for step in steps:
-        say(f"  {line(step.in_words(), None)}")
-        say(f"      {arguments(step.arguments)}", "dim")
+        quote(f"  {line(step.in_words(), None)}")
+        quote(f"      {arguments(step.arguments)}", "dim")
         if step.cost and step.cost.get("until"):
-            say(f"      the price holds until {line(step.cost['until'])}")
+            quote(f"      the price holds until {line(step.cost['until'])}")
         if step.how == "unsettled":
             say(f"      agentkit settle {step.action} --happened    # or --did-not-happen")
