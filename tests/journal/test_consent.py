@@ -8,6 +8,7 @@ import pytest
 from agentkit.action import Outcome
 from agentkit.errors import ConsentRefused, NotFound
 from agentkit.journal.questions import Revision
+from agentkit.toolbox import Toolbox
 from tests.journal.acts import (
     AGENT,
     ALLOWED_BY_ONE,
@@ -275,3 +276,13 @@ async def test_a_plans_consent_is_given_once_and_only_before_the_start(acts):
 
     assert given == 1
     assert (await acts.journal.answered(acts.action(), "p1")).approvals == 0
+
+
+async def test_an_answer_to_a_question_about_an_older_version_of_the_tool_does_not_count(acts):
+    question = await acts.ask()
+    newer = acts.action(toolbox=Toolbox([book_in_version("2")]))
+    await acts.journal.hold(acts.call(), newer, ALLOWED_BY_ONE, acts.journal.clock() + timedelta(minutes=1))
+
+    with pytest.raises(ConsentRefused, match="changed since"):
+        await acts.answer(question)
+    assert (await acts.journal.answered(newer, "p1")).approvals == 0
