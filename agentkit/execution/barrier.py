@@ -45,7 +45,7 @@ async def _ask(call: ToolCall, action: Action, decision: Decision, run: RunConte
     shown = shown_for(action, decision)
     question = await run.journal.ask(call, action, decision, shown, run.limits.question_expiry)
     if question is None:
-        return _moved_on()
+        return moved_on()
     people = "a person" if decision.approvals == 1 else f"{decision.approvals} people"
     return Outcome(
         "waiting", f"waits for {people}: {decision.reason}", until=question.expires_at,
@@ -64,13 +64,14 @@ async def _hold(
     if until is None:
         until = await run.journal.hold(call, action, decision, run.now() + hold)
     if until is None:
-        return _moved_on()
+        return moved_on()
     if run.now() < until:
         return Outcome("held", f"is kept back until {until:%H:%M:%S} UTC and can be cancelled till then", until=until)
     return None
 
 
-def _moved_on() -> Outcome:
+def moved_on() -> Outcome:
+    """The action is not as it was when we looked; looking again shows how."""
     return Outcome("claimed", "another worker has it, or it changed just now")
 
 

@@ -7,7 +7,7 @@ from agentkit.action import FINAL, Action, Outcome
 from agentkit.call import ToolCall
 from agentkit.decision import Decision
 from agentkit.errors import InvalidToolCall
-from agentkit.execution.barrier import barrier_to, decide
+from agentkit.execution.barrier import barrier_to, decide, moved_on
 from agentkit.execution.context import RunContext
 from agentkit.execution.events import Went
 from agentkit.execution.execute import execute
@@ -41,7 +41,7 @@ async def perform(call: ToolCall, run: RunContext) -> Outcome:
         elif claimed := await run.journal.claim(call, action, decision, intent_of(action, run), run.owner):
             outcome = await execute(action, claimed, run)
         else:
-            outcome = Outcome("claimed", "another worker has it, or it changed just now")
+            outcome = moved_on()
     return await _record(call, action, outcome, decision, run)
 
 

@@ -12,6 +12,7 @@ from agentkit.errors import InvalidToolCall, NotFound
 from agentkit.execution.context import RunContext
 from agentkit.execution.perform import perform
 from agentkit.execution.run import Run
+from agentkit.journal.actions import UNSTARTED
 from agentkit.journal.journal import Journal
 from agentkit.journal.ledger import new_id
 from agentkit.journal.records import ActionRecord, RunRecord
@@ -149,7 +150,7 @@ async def _step(number: int, action: ActionRecord, undo: RunContext) -> UndoStep
     about = (action.id, action.tool, action.arguments)
     if action.undone_by or action.state in ("refused", "failed"):
         return None
-    if action.state in ("proposed", "waiting", "held"):
+    if action.state in UNSTARTED:
         return UndoStep(*about, "cancels", note="it has not happened yet")
     try:
         tool = undo.toolbox.named(action.tool)

@@ -13,7 +13,7 @@ from agentkit.journal.actions import Actions, require_action, stands_as
 from agentkit.journal.handles import depends_on, labels_of
 from agentkit.journal.ledger import new_id
 from agentkit.journal.person import named, same
-from agentkit.journal.records import ActionRecord, ConsentRecord, QuestionRecord, RunRecord
+from agentkit.journal.records import ActionRecord, ConsentRecord, QuestionRecord
 from agentkit.journal.runs import require_run
 from agentkit.journal.store import Transaction
 
@@ -237,7 +237,7 @@ def _check(
         raise ConsentRefused(f"{asked.id} shows {asked.digest[:12]}, the answer is about {digest[:12]}: look again")
     if asked.digest != record.digest:
         raise ConsentRefused(f"the arguments of {record.id} changed since {asked.id} was asked; look at the new one")
-    run = tx.get(RunRecord, asked.run) or require_run(tx, asked.run)
+    run = require_run(tx, asked.run)
     if same(by, run.agent):
         raise ConsentRefused(f"{by} is the agent that asks; it cannot answer itself")
     if any(same(c.by, by) for c in tx.find(ConsentRecord, question=asked.id)):
@@ -261,9 +261,6 @@ def _require_this_question(tx: Transaction, question: str) -> QuestionRecord:
 
 
 def _require_question(tx: Transaction, question: str) -> QuestionRecord:
-    if found := tx.get(QuestionRecord, question):
-        return found
+    """By its own id, or by its action's when just one question about it is open."""
     of_action = tx.find(QuestionRecord, action=question, status="open")
-    if len(of_action) == 1:
-        return of_action[0]
-    raise NotFound(f"no question '{question}' in this journal; `agentkit approvals` lists what is open")
+    return of_action[0] if len(of_action) == 1 else _require_this_question(tx, question)
