@@ -18,7 +18,10 @@ from agentkit.errors import InvalidTool
 R = TypeVar("R", default=Any, covariant=True)
 
 Probe: TypeAlias = Callable[..., Awaitable[Any | None]]
-"""`async (ctx, **the tool's arguments)`: the tool's result if the effect is there, else None."""
+"""`async (ctx, **the tool's arguments)`: the tool's result if the effect is there, else None.
+
+It raises `ToolPartial` where only a part of the effect is there.
+"""
 
 
 # Repeat-safety: what to do when nobody knows whether it happened ------------------------------------------------
@@ -85,13 +88,16 @@ class Effect(Generic[R]):
     key: str
     arguments: Mapping[str, Any]
     result: R | None
+    before: Any = None
+    """What the tool gave to `ctx.point_of_no_return(before=...)`, as JSON; None until then."""
 
 
 @dataclass(frozen=True)
 class Quote:
     """What a compensation would cost now. A quoting tool returns it."""
 
-    cost: Decimal
+    cost: Decimal | None
+    """None: it cannot be had any more; `note` says why."""
     currency: str
     until: datetime | None = None
     """From when on the quote no longer holds."""
@@ -102,8 +108,11 @@ class Quote:
 class ExactInverse:
     """Restores what was there, guarded by the version we wrote; somebody else's later edit refuses it."""
 
-    inverse: Callable[[Effect[Any]], Proposal[Any]]
-    """Called twice, before the effect (without a result) and after it; what it returns is stored as data."""
+    inverse: Callable[[Effect[Any]], Proposal[Any] | None]
+    """Called before the effect (without a result), when the tool says what was there before, and after the effect;
+    what it returns is stored as data. None: nothing can be restored by what is known so far."""
+    within: timedelta | None = None
+    """For how long after the effect, when that is limited; later an undo plan says that it cannot."""
 
 
 @dataclass(frozen=True)

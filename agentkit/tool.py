@@ -24,8 +24,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-async def _nothing_to_mark() -> None:
-    """The mark of a tool that does not need one."""
+async def _unmarked(before: Any) -> Any:
+    """The mark where there is no journal."""
+    return before
+
+
+async def _nothing_held(action: str) -> bool:
+    """There is nothing to withdraw where there is no journal."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -40,15 +46,31 @@ class ToolContext:
     """When the first attempt was written down (UTC): the same at every attempt."""
     attempt: int = 1
     sandbox: Sandbox | None = None
-    mark: Callable[[], Awaitable[None]] = field(default=_nothing_to_mark, repr=False)
+    mark: Callable[[Any], Awaitable[Any]] = field(default=_unmarked, repr=False)
+    cancel: Callable[[str], Awaitable[bool]] = field(default=_nothing_held, repr=False)
 
-    async def point_of_no_return(self) -> None:
+    async def point_of_no_return(self, before: Any = None) -> Any:
         """Call it just before the effect: writes durably that from here on it may have happened.
+
+        Args:
+            before: as JSON, what is there now and has to be there again after an undo; the inverse gets it as
+                `Effect.before`. What the first attempt gave is kept: a later one may see its own effect already.
+
+        Returns:
+            What the first attempt gave.
 
         Raises:
             LeaseLost: another worker has taken the action over; the tool must not go on.
         """
-        await self.mark()
+        return await self.mark(before)
+
+    async def withdraw(self, action: str) -> bool:
+        """Cancel another action of this run while it is held. False: it is not held any more.
+
+        Raises:
+            ToolFailed: this run has no such action.
+        """
+        return await self.cancel(action)
 
 
 @dataclass(frozen=True)

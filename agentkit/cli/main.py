@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from agentkit.cli import answering, config, demo, doctor, going, init, looking, serving, undoing
+from agentkit.cli import answering, config, demo, doctor, going, init, looking, plugged, serving, undoing
 from agentkit.cli.ending import CODES, ending
 from agentkit.cli.screen import forgiving_streams, say
 
 BEGIN, ANSWER, LOOK, ABOUT = "Begin and go on", "Answer", "Look and take back", "About this machine"
+TOOLS = "Tools and accounts"
 EXIT_CODES = "\n\n".join(["Exit codes:", *(f"{code:>3}  {meaning}" for code, meaning in CODES.items())])
 
 app = typer.Typer(
@@ -45,6 +46,8 @@ _add("settle", answering.settle, ANSWER)
 _add("runs", looking.runs, LOOK)
 _add("show", looking.show, LOOK)
 _add("undo", undoing.undo, LOOK)
+for _name, _command in plugged.commands():
+    _add(_name, _command, TOOLS)
 _add("doctor", doctor.doctor, ABOUT)
 _add("demo", demo.demo, ABOUT)
 config_app.command("show")(ending(config.show))

@@ -66,7 +66,7 @@ async def _hold(
     if until is None:
         return moved_on()
     if run.now() < until:
-        return Outcome("held", f"is kept back until {until:%H:%M:%S} UTC and can be cancelled till then", until=until)
+        return Outcome("held", f"{action.id} is kept back until {until:%H:%M:%S} UTC and can be cancelled", until=until)
     return None
 
 

@@ -70,6 +70,8 @@ async def _look_after(error: Exception, action: Action, claimed: ActionRecord, r
     match seen.what:
         case "happened":
             return Outcome("done", f"the acknowledgement was lost ({problem}), but it is there", seen.result)
+        case "part":
+            return Outcome("partial", seen.reason, seen.result)
         case "nothing":
             return Outcome("failed", f"{problem}; {seen.reason}")
         case "open":

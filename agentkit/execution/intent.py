@@ -10,21 +10,26 @@ from agentkit.action import Action, Outcome
 from agentkit.effects import Checkable, Compensable, Effect, ExactInverse, Findable
 from agentkit.execution.context import RunContext
 from agentkit.journal.claims import Intent
+from agentkit.journal.records import ActionRecord
 
 log = logging.getLogger("agentkit")
 
 
-def intent_of(action: Action, run: RunContext, key: str | None = None) -> Intent:
+def intent_of(action: Action, run: RunContext, earlier: ActionRecord | None = None) -> Intent:
     """The intent of an attempt. The inverse is data, parameterised by our own key: no result is known yet.
 
-    `key` is the one that an earlier attempt was made with, if there was one: it stays, whatever has changed since.
+    What an `earlier` attempt was made with, its key and what it found before its effect, stays, whatever has changed.
     """
-    key = key or hmac.digest(run.secret, f"{run.salt}:{action.id}:{action.digest}".encode(), "sha256").hex()
-    effect = Effect(key, action.keywords(), None)
+    key = (earlier and earlier.key) or _new_key(action, run)
+    effect = Effect(key, action.keywords(), None, earlier and earlier.before)
     quote = None
     if isinstance(action.tool.undo, Compensable) and action.tool.undo.quote:
         quote = action.tool.undo.quote(effect).as_data()
-    return Intent(key, may_land(action), run.limits.lease, declared(action), _inverse(action, effect), quote)
+    return Intent(key, may_land(action), run.limits.lease, declared(action), inverse_of(action, effect), quote)
+
+
+def _new_key(action: Action, run: RunContext) -> str:
+    return hmac.digest(run.secret, f"{run.salt}:{action.id}:{action.digest}".encode(), "sha256").hex()
 
 
 def declared(action: Action) -> dict[str, Any]:
@@ -53,16 +58,18 @@ async def inverse_after(action: Action, outcome: Outcome[Any], run: RunContext) 
     record = await run.journal.action(action.id)
     try:
         result = action.tool.loaded(outcome.result)
-        return _inverse(action, Effect(record.key or "", action.keywords(), result))
+        return inverse_of(action, Effect(record.key or "", action.keywords(), result, record.before))
     except Exception:  # The effect has happened and must be recorded; the inverse stored before it still stands.
         log.exception("the inverse of %s failed on its result; the one stored before the effect is kept", action.id)
         return None
 
 
-def _inverse(action: Action, effect: Effect[Any]) -> Mapping[str, Any] | None:
+def inverse_of(action: Action, effect: Effect[Any]) -> Mapping[str, Any] | None:
+    """How to take the effect back, as data; None where nothing does."""
     match action.tool.undo:
         case ExactInverse(inverse):
-            return inverse(effect).as_data()
+            proposal = inverse(effect)
+            return proposal.as_data() if proposal else None
         case Compensable(compensate=compensate):
             return compensate(effect).as_data()
         case _:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from agentkit.action import Action, Outcome
 from agentkit.canonical import canonical
 from agentkit.effects import Checkable, Findable, Idempotent, Keyed, ReadOnly
+from agentkit.errors import ToolPartial
 from agentkit.execution.context import RunContext
 from agentkit.execution.intent import declared
 from agentkit.execution.working import context_of, dumped
@@ -23,11 +24,11 @@ GIVE_UP_PROBING = timedelta(hours=1)
 class Seen:
     """What looking showed.
 
-    `happened`, or `nothing` did: both proven. `repeatable`: unknown, but sending the same again is safe. `open`: an
-    effect may still appear. `unknown`: only a person can tell.
+    `happened`, in `part` only, or `nothing` did: all proven. `repeatable`: unknown, but sending the same again is
+    safe. `open`: an effect may still appear. `unknown`: only a person can tell.
     """
 
-    what: Literal["happened", "nothing", "repeatable", "open", "unknown"]
+    what: Literal["happened", "part", "nothing", "repeatable", "open", "unknown"]
     reason: str = ""
     result: Any = None
     until: datetime | None = None
@@ -73,6 +74,8 @@ async def _ask_the_world(action: Action, record: ActionRecord, run: RunContext) 
     try:
         async with asyncio.timeout(action.tool.timeout.total_seconds()):
             found = await repeat.probe(context_of(action, record, run), **action.keywords())
+    except ToolPartial as part:
+        return Seen("part", str(part), dumped(action, part.result)[0])
     except Exception as error:  # Whatever kept the probe from answering, it is no answer.
         return _could_not_ask(error, lands, run)
     if found is not None:

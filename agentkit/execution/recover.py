@@ -22,6 +22,8 @@ async def recover(action: Action, known: ActionRecord, run: RunContext) -> Outco
     match seen.what:
         case "happened":
             return Outcome("done", seen.reason, seen.result)
+        case "part":
+            return Outcome("partial", seen.reason, seen.result)
         case "nothing" | "repeatable":
             return await _again(action, taken, seen, run)
         case "open":
@@ -35,7 +37,7 @@ async def _again(action: Action, taken: ActionRecord, seen: Seen, run: RunContex
     if taken.attempts >= MOST_ATTEMPTS:
         reason = f"{taken.attempts} attempts died in it"
         return Outcome("failed", reason) if seen.what == "nothing" else Outcome("in_doubt", reason)
-    claimed = await run.journal.claim_again(taken, intent_of(action, run, taken.key), run.owner)
+    claimed = await run.journal.claim_again(taken, intent_of(action, run, taken), run.owner)
     if claimed is None:
         return Outcome("claimed", "another worker has it")
     return await execute(action, claimed, run, in_question=seen.what == "repeatable")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from agentkit.call import Proposal, Slot
 from agentkit.canonical import digest
-from agentkit.effects import Compensable, Delayable, Quote
+from agentkit.effects import Compensable, Delayable, ExactInverse, Quote
 from agentkit.errors import InvalidToolCall, NotFound
 from agentkit.execution.context import RunContext
 from agentkit.execution.perform import perform
@@ -162,6 +162,8 @@ async def _step(number: int, action: ActionRecord, undo: RunContext) -> UndoStep
         return UndoStep(*about, "unsettled", note=f"it is {action.state.replace('_', ' ')}: settle it first")
     if action.inverse is None:
         return UndoStep(*about, "cannot", note=_why_not(tool))
+    if _too_late(action, tool, undo):
+        return UndoStep(*about, "cannot", note="the time in which it could be taken back is over")
     if isinstance(tool.undo, Compensable):
         return _pinned(await _compensation(number, action, tool.undo, undo), undo)
     return _pinned(UndoStep(*about, "restores", call=action.inverse), undo)
@@ -169,12 +171,18 @@ async def _step(number: int, action: ActionRecord, undo: RunContext) -> UndoStep
 
 def _pinned(step: UndoStep, undo: RunContext) -> UndoStep:
     """The step with the digest of its counter-action; one that does not fit its tool cannot be carried out."""
-    assert step.call is not None
+    if step.call is None:
+        return step
     try:
         action = undo.toolbox.validate(Proposal.from_data(step.call).at(Slot(undo.run, 1, 0), step.action))
     except InvalidToolCall as invalid:
         return replace(step, how="cannot", note=str(invalid))
     return replace(step, digest=action.digest)
+
+
+def _too_late(action: ActionRecord, tool: Tool[..., Any], undo: RunContext) -> bool:
+    within = tool.undo.within if isinstance(tool.undo, ExactInverse) else None
+    return within is not None and action.ended_at is not None and undo.now() > action.ended_at + within
 
 
 def _why_not(tool: Tool[..., Any]) -> str:
@@ -194,6 +202,8 @@ async def _compensation(number: int, action: ActionRecord, how: Compensable, und
         note = f"at any price: no quote ({outcome.reason or outcome.status})"
         return UndoStep(*about, "compensates", call=call, note=note)
     quote = Quote(**{name: outcome.result[name] for name in ("cost", "currency", "until", "note")})
+    if quote.cost is None:
+        return UndoStep(*about, "cannot", note=quote.note or "it cannot be taken back any more")
     if how.limit:
         call["arguments"] = {**call["arguments"], how.limit: str(quote.cost)}
     deadline = f"the quote holds until {quote.until}" if quote.until else ""

@@ -6,10 +6,14 @@ from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from agentkit.action import Action
 from agentkit.canonical import canonical
-from agentkit.errors import JournalUnavailable
+from agentkit.effects import Effect
+from agentkit.errors import JournalUnavailable, ToolFailed
 from agentkit.execution.context import RunContext
+from agentkit.execution.intent import inverse_of
 from agentkit.journal.records import ActionRecord
 from agentkit.tool import ToolContext
 
@@ -23,8 +27,24 @@ def context_of(action: Action, record: ActionRecord, run: RunContext) -> ToolCon
         started_at=record.started_at or run.now(),
         attempt=record.attempts,
         sandbox=run.sandbox,
-        mark=partial(run.journal.mark, record, run.owner),
+        mark=partial(_mark, action, record, run),
+        cancel=partial(_cancel, action, run),
     )
+
+
+async def _mark(action: Action, record: ActionRecord, run: RunContext, before: Any) -> Any:
+    """The point of no return: from here on the way back must be durable, too."""
+    inverse = None
+    if before is not None:
+        before = to_jsonable_python(before)
+        inverse = inverse_of(action, Effect(record.key or "", action.keywords(), None, before))
+    return await run.journal.mark(record, run.owner, before, inverse)
+
+
+async def _cancel(action: Action, run: RunContext, held: str) -> bool:
+    if held not in {each.id for each in await run.journal.actions(action.slot.run)}:
+        raise ToolFailed(f"this run has no action {held!r}")
+    return await run.journal.withdraw(held, run.principal, f"taken back by {action.tool.name}")
 
 
 @contextlib.asynccontextmanager

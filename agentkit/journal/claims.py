@@ -122,21 +122,35 @@ class Claims(Questions):
 
         return await self.store.write(work)
 
-    async def mark(self, record: ActionRecord, owner: str) -> None:
+    async def mark(
+        self, record: ActionRecord, owner: str, before: Any = None, inverse: Mapping[str, Any] | None = None
+    ) -> Any:
         """From here on the effect may have happened.
+
+        Args:
+            record: the action as it was claimed.
+            owner: who works on it.
+            before: what is there before the effect; what an earlier attempt gave is kept.
+            inverse: how to restore it.
+
+        Returns:
+            What was there before the first attempt.
 
         Raises:
             LeaseLost: another worker has taken the action over.
         """
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> Any:
             now = require_action(tx, record.id)
             if not _holds(now, owner, record.epoch):
                 raise LeaseLost(f"{record.tool} ({record.id}) was taken over by another worker; stopping before it")
+            if now.before is None and before is not None:
+                now = replace(now, before=before, inverse=dict(inverse) if inverse else now.inverse)
             tx.save(replace(now, marked=True))
-            self.note(tx, "marked", now.run, now.id, epoch=now.epoch)
+            self.note(tx, "marked", now.run, now.id, epoch=now.epoch, before=now.before, inverse=now.inverse)
+            return now.before
 
-        await self.store.write(work)
+        return await self.store.write(work)
 
     async def let_go(
         self,

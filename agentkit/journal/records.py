@@ -100,6 +100,8 @@ class ActionRecord(Record):
     """The canonical arguments, as they were claimed: what is sent again."""
     repeat: Json | None = None
     """What the tool declared about repetition when the attempt began."""
+    before: Any = None
+    """What was there before the effect, as the tool saw it at its first attempt."""
     inverse: Json | None = None
     """How to take it back, as data: tool and arguments."""
     quote: Json | None = None

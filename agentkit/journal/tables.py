@@ -92,7 +92,7 @@ actions = Table(
     _json("arguments"), Column("state", String(16), nullable=False), _count("revision"),
     _json("decision", null=True), _json("labels"), _json("depends_on"), _time("held_until", null=True),
     _text("key", null=True), _text("request", null=True), _json("repeat", null=True),
-    _json("inverse", null=True), _json("quote", null=True),
+    _json("before", null=True), _json("inverse", null=True), _json("quote", null=True),
     _count("epoch"), _text("owner", null=True), _time("lease_until", null=True),
     _time("again_at", null=True),
     _time("may_land_until", null=True), Column("marked", Boolean, nullable=False), _count("attempts"),

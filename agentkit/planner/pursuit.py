@@ -131,7 +131,7 @@ class Pursuit:
         record = await self._run.journal.action(Slot(self._run.run, turn, index).action_id)
         if record.state in FINAL:
             return Observation(call, Outcome.from_data(record.outcome or {}))
-        return Observation(call, Outcome("held", "is kept back for a while, in which it can be cancelled"))
+        return Observation(call, Outcome("held", f"{record.id} is kept back for a while, in which it can be cancelled"))
 
     def _correction(self, reply: Reply) -> str:
         if reply.calls:
