@@ -1,0 +1,1 @@
+"""Comparisons with peers and floors, one command each."""

@@ -1,0 +1,1 @@
+"""What faults do to our tools on the road, and to the same tools under plain retries."""
