@@ -1,8 +1,12 @@
 """Accounts: passwords travel encrypted and are never shown."""
 
+import re
+import ssl
+
 import pytest
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
+from agentkit.errors import InvalidSettings
 from agentkit_tools.booking import Octo
 from agentkit_tools.calendar import CalendarAccount
 from agentkit_tools.email import Address, MailAccount
@@ -61,6 +65,38 @@ def test_an_account_that_does_not_fit_does_not_show_its_password():
     with pytest.raises(ValidationError) as error:
         mail_account(password="hunter2", smtp_port="hunter2x")
     assert "hunter2" not in str(error.value)
+
+
+class Tokens:
+    def access_token(self, rejected: str | None = None) -> str:
+        return "hunter2"
+
+
+@pytest.mark.parametrize("given", [{}, {"password": "hunter2", "tokens": Tokens()}])
+def test_an_account_logs_in_one_way(given):
+    mail = {"address": "desk@example.org", "smtp_host": "mail.example.org", "imap_host": "mail.example.org"}
+    calendar = {"url": "https://example.org/c", "username": "u"}
+    for kind, fields in ((MailAccount, mail), (CalendarAccount, calendar)):
+        with pytest.raises(ValidationError, match="exactly one") as error:
+            kind.model_validate({**fields, **given})
+        assert "hunter2" not in str(error.value)
+
+
+def test_an_authority_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "empty.pem").write_text("")
+    for file in (tmp_path / "none.pem", tmp_path / "empty.pem"):
+        with pytest.raises(InvalidSettings, match=re.escape(str(file))):
+            mail_account(ca_file=file).tls()
+
+
+def test_certificates_and_names_are_always_verified():
+    tls = mail_account().tls()
+    assert (tls.verify_mode, tls.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_jmap_is_encrypted_too():
+    with pytest.raises(ValidationError, match="use https"):
+        mail_account(jmap_url="http://mail.example.org/jmap/")
 
 
 @pytest.mark.parametrize("text", ["Ann <ann@example.org>", "ann@example.org, eve@example.org", "ann", "é@x.org"])

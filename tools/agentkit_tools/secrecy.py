@@ -1,7 +1,25 @@
 """Secrets travel encrypted, or not at all; only the loopback may do without."""
 
+import ssl
 from ipaddress import ip_address
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
+
+from agentkit.errors import InvalidSettings
+
+
+@runtime_checkable
+class AccessTokens(Protocol):
+    """What a connected account logs in with, in the place of a password."""
+
+    def access_token(self, rejected: str | None = None) -> str:
+        """One that is valid for a while yet, and is not the one that a server has just rejected.
+
+        Raises:
+            ToolFailed: there is none; the words say what to do.
+        """
+        ...
 
 
 def require_https(url: str) -> str:
@@ -28,3 +46,15 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """Verifies certificates and host names: by this authority alone, or without one by those of the system.
+
+    Raises:
+        InvalidSettings: the file cannot be read, or holds no certificate.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise InvalidSettings(f"ca_file {ca_file} has no certificates to trust: {error.strerror or error}") from None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-import icalendar
 from caldav.collection import Calendar
 from caldav.davclient import DAVClient
 from caldav.elements.dav import GetEtag
@@ -15,17 +14,19 @@ from caldav.lib.error import AuthorizationError, DAVError
 
 from agentkit.errors import ToolFailed
 from agentkit_tools.calendar.account import CalendarAccount
-from agentkit_tools.calendar.event import Event, event_in, show
+from agentkit_tools.calendar.event import Event, show
 from agentkit_tools.secrecy import is_loopback
 
 ICALENDAR = {"Content-Type": "text/calendar; charset=utf-8"}
+PLAIN = {"Accept-Encoding": "identity"}
+"""Web servers that compress an answer weaken or change its etag, and no condition can rest on that."""
 
 
 @dataclass(frozen=True)
 class Stored:
     """What lies at a URL now."""
 
-    event: icalendar.Event
+    text: str
     etag: str | None
 
 
@@ -42,12 +43,13 @@ class Collection:
     def __init__(self, account: CalendarAccount) -> None:
         self._account = account
 
-    def create(self, url: str, content: bytes) -> Written | None:
+    def create(self, url: str, content: str) -> Written | None:
         """Store a new object; None when there is one already."""
-        response = self._send("PUT", url, content, {**ICALENDAR, "If-None-Match": "*"})
-        if response.status in (201, 204):
-            return Written(_strong(response.headers.get("ETag")))
-        return self._not_met(response, None)
+        return self._put(url, content, {"If-None-Match": "*"})
+
+    def replace(self, url: str, content: str, etag: str) -> Written | None:
+        """Store the object in the place of this version; None when another one is there, or none."""
+        return self._put(url, content, {"If-Match": etag})
 
     def delete(self, url: str, etag: str) -> Literal["deleted", "gone", "changed"]:
         """Delete the object if it still is this version."""
@@ -61,9 +63,14 @@ class Collection:
         response = self._send("GET", url, b"", {"Accept": "text/calendar"})
         if response.status in (404, 410):
             return None
-        if response.status != 200 or (event := event_in(response.raw)) is None:
+        if response.status != 200:
             raise ToolFailed(f"the calendar did not answer with an event but {response.status}")
-        return Stored(event, _strong(response.headers.get("ETag")))
+        return Stored(response.raw, _strong(response.headers.get("ETag")))
+
+    def mails_attendees(self) -> bool:
+        """Whether the server itself sends invitations and cancellations (RFC 6638, section 2)."""
+        response = self._send("OPTIONS", self._account.url, b"", {})
+        return "calendar-auto-schedule" in response.headers.get("DAV", "")
 
     def between(self, start: datetime, end: datetime) -> list[Event]:
         """Everything that happens in this time, in its order."""
@@ -81,7 +88,13 @@ class Collection:
 
     def _shown(self, item: Any, etag: str | None) -> Event:
         event = item.icalendar_component
-        return show(event, str(item.url), _strong(etag), self._account.zone, "RECURRENCE-ID" in event)
+        return show(event, str(item.url), _strong(etag), self._account.zone)
+
+    def _put(self, url: str, content: str, condition: dict[str, str]) -> Written | None:
+        response = self._send("PUT", url, content.encode(), {**ICALENDAR, **condition})
+        if response.status in (200, 201, 204):
+            return Written(_strong(response.headers.get("ETag")))
+        return self._not_met(response, None)
 
     def _not_met(self, response: Any, condition: Any) -> Any:
         """Read an answer that is not plain success."""
@@ -94,25 +107,18 @@ class Collection:
     def _send(self, method: str, url: str, content: bytes, headers: dict[str, str]) -> Any:
         try:
             with self._client() as client:
-                return client.request(url, method, content, headers)
+                return client.request(url, method, content, {**PLAIN, **headers})
         except AuthorizationError as error:
             raise ToolFailed(f"the calendar lets {self._account.username} not do that") from error
         except OSError as error:
-            if method == "GET" or _never_left(error):
+            if method in ("GET", "OPTIONS") or _never_left(error):
                 raise ToolFailed(f"the calendar was not reached: {error}") from error
             raise
 
     @contextmanager
     def _client(self) -> Generator[Any]:
         """Without discovery: the account alone says where the calendar is. No proxy before the loopback."""
-        client: Any = DAVClient(
-            url=self._account.url,
-            username=self._account.username,
-            password=self._account.password.get_secret_value(),
-            auth_type="basic",
-            timeout=self._account.timeout,
-            enable_rfc6764=False,
-        )
+        client: Any = DAVClient(url=self._account.url, enable_rfc6764=False, **self._account.client_options())
         client.session.trust_env = not is_loopback(client.url.hostname)
         try:
             yield client

@@ -1,12 +1,12 @@
-"""The calendar kit: the tools calendar.list_events, calendar.create_event and calendar.delete_event."""
+"""The calendar kit: events are listed, made, moved and deleted; those with attendees are meetings."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-import icalendar
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 from pydantic_core import to_json
 
 from agentkit.call import Proposal
@@ -16,23 +16,43 @@ from agentkit.label import Bound, Content
 from agentkit.tool import Tool, ToolContext, tool
 from agentkit_tools.calendar.account import CalendarAccount
 from agentkit_tools.calendar.collection import Collection
-from agentkit_tools.calendar.event import Deleted, Event, as_bytes, fingerprint, new_event, show
+from agentkit_tools.calendar.conditions import store_new
+from agentkit_tools.calendar.draft import Draft, event_uid
+from agentkit_tools.calendar.edit import Wanted
+from agentkit_tools.calendar.editor import Editor, before_arguments, no_attendees, patience_for
+from agentkit_tools.calendar.event import Deleted, Event, show
+from agentkit_tools.calendar.fingerprint import fingerprint
+from agentkit_tools.calendar.meetings import Meetings
+from agentkit_tools.calendar.repeats import Repeats
+from agentkit_tools.calendar.zone import TimeZone
 
 
 class Calendar:
-    """Lists, makes and deletes the events of one calendar."""
+    """The events and meetings of one calendar.
 
-    def __init__(self, account: CalendarAccount) -> None:
+    Args:
+        account: which calendar, and who logs in.
+        organizer: the address that meetings are called from; without it the user name, if that is an address.
+    """
+
+    def __init__(self, account: CalendarAccount, organizer: str | None = None) -> None:
         self._account = account
         self._collection = Collection(account)
-        self.list_events = tool("calendar.list_events", repeat=ReadOnly())(self._list)
-        self.delete_event = tool("calendar.delete_event", repeat=Idempotent())(self._delete)
-        self.create_event = tool("calendar.create_event", repeat=Idempotent(), undo=ExactInverse(self._deletion))(
-            self._create
-        )
+        self._editor = Editor(account, no_attendees)
+        self.meetings = Meetings(account, organizer)
+        restored, deleted = ExactInverse(self._restoration), ExactInverse(self._deletion)
+        again, patience = Idempotent(), patience_for(account)
+        self.list_events = tool("calendar.list_events", repeat=ReadOnly(), timeout=patience)(self._list)
+        self.get_event = tool("calendar.get_event", repeat=ReadOnly(), timeout=patience)(self._get)
+        self.restore_event = tool("calendar.restore_event", repeat=again, timeout=patience)(self._restore)
+        self.delete_event = tool("calendar.delete_event", repeat=again, undo=restored, timeout=patience)(self._delete)
+        self.update_event = tool("calendar.update_event", repeat=again, undo=restored, timeout=patience)(self._update)
+        self.create_event = tool("calendar.create_event", repeat=again, undo=deleted, timeout=patience)(self._create)
 
     def __iter__(self) -> Iterator[Tool[..., Any]]:
-        return iter((self.list_events, self.create_event, self.delete_event))
+        reading = (self.list_events, self.get_event)
+        writing = (self.create_event, self.update_event, self.delete_event, self.restore_event)
+        return iter((*reading, *writing, *self.meetings))
 
     async def _list(self, ctx: ToolContext, day_from: date, day_to: date) -> list[Event]:
         """List what happens on these days, the last one included. The texts may be an outsider's."""
@@ -40,6 +60,10 @@ class Calendar:
         start = datetime.combine(day_from, time(0), zone)
         end = datetime.combine(day_to + timedelta(days=1), time(0), zone)
         return await asyncio.to_thread(self._collection.between, start, end)
+
+    async def _get(self, ctx: ToolContext, url: str) -> Event:
+        """Show one event: if it repeats, the first occurrence and the rule. The texts may be an outsider's."""
+        return await self._editor.show(url)
 
     async def _create(
         self,
@@ -49,13 +73,58 @@ class Calendar:
         end: AwareDatetime,
         description: Annotated[str, Content] = "",
         location: str = "",
+        time_zone: TimeZone | None = None,
+        all_day: bool = False,
+        repeats: Repeats | None = None,
+        reminder_minutes: Annotated[int, Field(ge=0)] | None = None,
     ) -> Event:
-        """Write a new event into the calendar. Nobody is invited."""
-        if end <= start:
-            raise ToolFailed(f"the event ends ({end.isoformat()}) before it starts ({start.isoformat()})")
+        """Write a new event into the calendar. Nobody is invited; calendar.create_meeting does that.
+
+        Args:
+            summary: its title.
+            start: with its offset from UTC.
+            end: with its offset from UTC. Of whole days: the midnight after the last one.
+            description: a longer text.
+            location: where it is.
+            time_zone: whose clock it keeps when it repeats in summer and winter; the calendar's own if not given.
+            all_day: whole days; start and end are midnights in the calendar's time zone.
+            repeats: how often it comes back.
+            reminder_minutes: how long before it a calendar program shall remind.
+        """
+        if all_day and time_zone:
+            raise ToolFailed("whole days have no time zone of their own; leave time_zone out")
         texts = {"summary": summary, "description": description, "location": location}
-        event = new_event(event_uid(ctx.key), start, end, **texts)
-        return await asyncio.to_thread(self._store, ctx, event)
+        more = {"all_day": all_day, "repeats": repeats, "reminder_minutes": reminder_minutes}
+        draft = self._draft(ctx.key, time_zone=time_zone, start=start, end=end, **texts, **more)
+        draft.check()
+        return await asyncio.to_thread(self._store, draft, ctx.started_at)
+
+    async def _update(
+        self,
+        ctx: ToolContext,
+        url: Annotated[str, Bound],
+        etag: str,
+        summary: str | None = None,
+        start: AwareDatetime | None = None,
+        end: AwareDatetime | None = None,
+        location: str | None = None,
+        description: Annotated[str | None, Content] = None,
+        occurrence: AwareDatetime | None = None,
+    ) -> Event:
+        """Move an event or change its texts, if nobody has changed it since. What is not given stays as it is.
+
+        Args:
+            url: of the event, as calendar.list_events gives it.
+            etag: the version to change, as calendar.list_events gives it.
+            summary: its title.
+            start: when it starts; without an end it stays as long as it was.
+            end: when it ends.
+            location: where it is; "" takes it away.
+            description: a longer text; "" takes it away.
+            occurrence: change only this one of a repeating event, as calendar.list_events gives it; else all.
+        """
+        wanted = Wanted(summary, start, end, location, description, occurrence)
+        return await self._editor.change(ctx, url, etag, wanted)
 
     async def _delete(
         self,
@@ -63,61 +132,62 @@ class Calendar:
         url: Annotated[str, Bound],
         etag: str | None = None,
         written: str | None = None,
+        occurrence: AwareDatetime | None = None,
     ) -> Deleted:
         """Delete an event, if nobody has changed it.
 
         Args:
             url: of the event, as calendar.list_events gives it.
             etag: the version to delete, as calendar.list_events gives it.
-            written: for undo, when the etag was never learned: the fingerprint of what was written. The event
-                is fetched and compared, and the version that was compared is deleted.
+            written: for undo: the fingerprint of what was written. What says the same is deleted, whatever its etag.
+            occurrence: delete only this one of a repeating event, as calendar.list_events gives it; else all.
         """
-        if not self._account.holds(url):
-            raise ToolFailed(f"{url!r} is not an event of this calendar; its events are in {self._account.url}")
-        if etag is None and written is None:
+        if etag is None and (written is None or occurrence is not None):
             raise ToolFailed("say which version to delete: give the etag that calendar.list_events shows")
-        return await asyncio.to_thread(self._remove, url, etag, written)
+        if occurrence is not None:
+            return await self._editor.delete_occurrence(ctx, url, etag, occurrence)
+        return await self._editor.delete(ctx, url, etag, written)
+
+    async def _restore(
+        self,
+        ctx: ToolContext,
+        url: Annotated[str, Bound],
+        content: Annotated[str, Bound],
+        etag: str | None = None,
+        written: str | None = None,
+    ) -> Event:
+        """For undo: put an event back as it was, if nobody has touched it since we changed or deleted it.
+
+        Args:
+            url: of the event.
+            content: the calendar object that was there.
+            etag: the version that we wrote.
+            written: the fingerprint of what we wrote. Without both: nothing may be there.
+        """
+        return await self._editor.put_back(url, content, etag, written)
 
     def _deletion(self, effect: Effect[Event]) -> Proposal[Deleted]:
         """Take back an event: by the etag we wrote, or, where we never learned it, by what we wrote."""
+        fitting: Any = self.create_event.arguments.model_validate_json(to_json(effect.arguments))
+        draft = self._draft(effect.key, **dict(fitting))
         return self.delete_event(
-            url=self._account.url_of(event_uid(effect.key)),
+            url=self._account.url_of(draft.uid),
             etag=effect.result.etag if effect.result else None,
-            written=fingerprint(self._event_of(effect.key, effect.arguments)),
+            written=fingerprint(draft.content(draft.start)),
         )
 
-    def _event_of(self, key: str, arguments: Mapping[str, Any]) -> icalendar.Event:
-        fitting: Any = self.create_event.arguments.model_validate_json(to_json(arguments))
-        texts = {"summary": fitting.summary, "description": fitting.description, "location": fitting.location}
-        return new_event(event_uid(key), fitting.start, fitting.end, **texts)
+    def _restoration(self, effect: Effect[Event | Deleted]) -> Proposal[Event] | None:
+        """Put back what was there, once that is known; what somebody else had deleted is not ours to restore."""
+        nothing_done = isinstance(effect.result, Deleted) and not effect.result.was_there
+        if effect.before is None or nothing_done:
+            return None
+        etag = effect.result.etag if effect.result else None
+        return self.restore_event(**before_arguments(effect.arguments["url"], effect.before, etag))
 
-    def _store(self, ctx: ToolContext, event: icalendar.Event) -> Event:
-        """The URL is made from the key: what lies there already was stored by an earlier attempt of ours."""
-        url = self._account.url_of(str(event["UID"]))
-        written = self._collection.create(url, as_bytes(event, ctx.started_at))
-        etag = written.etag if written else self._still_ours(url, event)
-        return show(event, url, etag, self._account.zone)
+    def _draft(self, key: str, *, time_zone: str | None, **wanted: Any) -> Draft:
+        return Draft(uid=event_uid(key), zone=ZoneInfo(time_zone or self._account.time_zone), **wanted)
 
-    def _still_ours(self, url: str, event: icalendar.Event) -> str | None:
-        """The etag of what an earlier attempt stored, unless somebody has changed it since."""
-        there = self._collection.fetch(url)
-        unchanged = there is not None and fingerprint(there.event) == fingerprint(event)
-        return there.etag if there is not None and unchanged else None
-
-    def _remove(self, url: str, etag: str | None, written: str | None) -> Deleted:
-        if etag is None:
-            there = self._collection.fetch(url)
-            if there is None:
-                return Deleted(url=url, was_there=False)
-            if fingerprint(there.event) != written or there.etag is None:
-                raise ToolFailed("somebody changed the event since it was written; list it again and look")
-            etag = there.etag
-        ended = self._collection.delete(url, etag)
-        if ended == "changed" and self._collection.fetch(url) is not None:
-            raise ToolFailed("somebody changed the event since that version; list it again and look")
-        return Deleted(url=url, was_there=ended == "deleted")
-
-
-def event_uid(key: str) -> str:
-    """The uid of the event that an action makes: known before it is made, the same at every attempt."""
-    return f"ak-{key[:32]}"
+    def _store(self, draft: Draft, stamp: datetime) -> Event:
+        url = self._account.url_of(draft.uid)
+        etag = store_new(self._collection, url, draft.content(stamp))
+        return show(draft.event(), url, etag, self._account.zone)
