@@ -23,11 +23,13 @@ from agentkit.toolbox import Toolbox
 PYTHON: Final = (3, 11)
 NEEDED: Final = ("cedarpy", "langchain", "langgraph", "pydantic", "rich", "sqlalchemy", "typer")
 EXTRAS: Final = {
+    "accounts": ("filelock", "httpx"),
     "booking": ("httpx",),
     "browser": ("playwright",),
     "calendar": ("caldav", "icalendar"),
-    "email": ("imap-tools",),
+    "email": ("httpx", "imap-tools", "nh3"),
     "keyring": ("keyring",),
+    "mcp": ("mcp",),
     "otlp": ("opentelemetry-exporter-otlp-proto-http",),
 }
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from agentkit.call import Proposal
 from agentkit.effects import (
     Blind,
+    Checkable,
     Compensable,
     Delayable,
     Effect,
@@ -24,7 +25,6 @@ from agentkit.effects import (
 from agentkit.label import Bound, Content, Handle
 from agentkit.toolbox import Toolbox
 from agentkit_tools.booking import Booking, Octo, Reservation
-from agentkit_tools.booking.kit import booking_uuid
 from agentkit_tools.calendar import Calendar, CalendarAccount, Event
 from agentkit_tools.email import Email, MailAccount, Sent
 
@@ -39,18 +39,36 @@ calendar = Calendar(CalendarAccount(url="https://dav.example.org/c", username="u
 def test_all_kits_fit_into_one_toolbox():
     names = {tool.name for tool in Toolbox([*email, *booking, *calendar])}
     assert names == {
-        "booking.cancel",
         "booking.confirm",
+        "booking.confirm_cancellation",
+        "booking.extend",
+        "booking.find",
         "booking.get",
         "booking.products",
         "booking.quote_cancellation",
         "booking.release",
         "booking.reserve",
         "booking.search_availability",
+        "calendar.cancel_meeting",
         "calendar.create_event",
+        "calendar.create_meeting",
         "calendar.delete_event",
+        "calendar.get_event",
         "calendar.list_events",
+        "calendar.quote_cancellation",
+        "calendar.restore_event",
+        "calendar.restore_meeting",
+        "calendar.update_event",
+        "calendar.update_meeting",
+        "email.discard_draft",
+        "email.draft",
+        "email.flag",
+        "email.move",
+        "email.move_back",
         "email.read",
+        "email.recall",
+        "email.reply",
+        "email.restore_flag",
         "email.search",
         "email.send",
     }
@@ -71,11 +89,13 @@ def test_the_type_checker_knows_what_a_proposal_will_answer():
         (email.search, ReadOnly, Irreversible),
         (email.send, Findable, Delayable),
         (booking.reserve, Keyed, ExactInverse),
+        (booking.extend, Checkable, Irreversible),
         (booking.confirm, Idempotent, Compensable),
-        (booking.cancel, Idempotent, Irreversible),
+        (booking.confirm_cancellation, Idempotent, Irreversible),
         (booking.release, Idempotent, Irreversible),
         (calendar.create_event, Idempotent, ExactInverse),
-        (calendar.delete_event, Idempotent, Irreversible),
+        (calendar.delete_event, Idempotent, ExactInverse),
+        (calendar.update_event, Idempotent, ExactInverse),
     ],
 )
 def test_each_tool_declares_repeat_and_undo(tool, repeat, undo):
@@ -88,7 +108,13 @@ def test_without_its_own_copy_a_sending_cannot_be_found_again():
 
 
 def test_arguments_and_results_are_marked():
-    assert email.send.argument_markers == {"to": Bound, "body": Content}
+    assert email.send.argument_markers == {
+        "to": Bound,
+        "cc": Bound,
+        "bcc": Bound,
+        "body": Content,
+        "attachments": Content,
+    }
     assert booking.reserve.result_markers["uuid"] == Handle
     assert booking.search_availability.result_markers["*.id"] == Handle
     assert calendar.create_event.result_markers == {"url": Handle, "etag": Handle}
@@ -98,18 +124,19 @@ def test_arguments_and_results_are_marked():
 def test_the_inverse_of_a_hold_is_known_before_it_is_made():
     undo = booking.reserve.undo
     assert isinstance(undo, ExactInverse)
-    before = undo.inverse(Effect("ab" * 32, {}, None))
-    assert before == Proposal("booking.release", {"uuid": booking_uuid("ab" * 32)})
+    before = undo.inverse(Effect("ab" * 32, {"availability_id": "a1", "places": 2}, None))
+    uuid = "abababab-abab-4bab-abab-abababababab"
+    assert before == Proposal("booking.release", {"uuid": uuid, "availability_id": "a1", "places": 2})
 
 
 def test_a_confirmation_is_compensated_within_the_quoted_fee():
     undo = booking.confirm.undo
     assert isinstance(undo, Compensable)
     effect = Effect[Quote]("ab" * 32, {"uuid": "u1"}, None)
-    assert undo.compensate(effect).as_data() == {"tool": "booking.cancel", "arguments": {"uuid": "u1"}}
+    assert undo.compensate(effect).as_data() == {"tool": "booking.confirm_cancellation", "arguments": {"uuid": "u1"}}
     assert undo.quote is not None
     assert undo.quote(effect).tool == "booking.quote_cancellation"
-    assert undo.limit in booking.cancel.arguments.model_fields
+    assert undo.limit in booking.confirm_cancellation.arguments.model_fields
 
 
 def test_the_inverse_of_an_event_rests_on_its_etag_or_on_what_was_written():

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from smtplib import SMTPException
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -156,7 +157,7 @@ async def test_a_break_after_the_final_dot_is_in_doubt(server, send, answer):
 async def test_the_mark_is_set_before_the_final_dot_and_after_everything_else(server, send, context):
     seen = []
 
-    async def mark() -> None:
+    async def mark(before: Any) -> None:
         await asyncio.sleep(0.1)
         seen.extend([bytes(server.content), len(server.chunks)])
 
@@ -167,7 +168,7 @@ async def test_the_mark_is_set_before_the_final_dot_and_after_everything_else(se
 
 
 async def test_who_lost_the_lease_leaves_the_mail_unfinished(server, send, context):
-    async def mark() -> None:
+    async def mark(before: Any) -> None:
         raise LeaseLost("another worker has it")
 
     with pytest.raises(LeaseLost):
@@ -177,7 +178,7 @@ async def test_who_lost_the_lease_leaves_the_mail_unfinished(server, send, conte
 
 
 async def test_a_cancelled_sending_is_never_finished(server, send, context):
-    async def mark() -> None:
+    async def mark(before: Any) -> None:
         await asyncio.sleep(60)
 
     with pytest.raises(TimeoutError):
@@ -193,6 +194,21 @@ async def test_if_some_recipients_are_refused_the_others_get_the_mail(server, se
     assert error.value.result.accepted == ["ann@example.org"]
     assert error.value.result.refused == ["bob@example.org"]
     assert b"X-Agentkit-Refused: 1\r\n" in server.content
+
+
+async def test_if_a_blind_copy_is_refused_nothing_is_sent(server, send):
+    server.answers["RCPT eve@example.org"] = "550 no such user"
+    with pytest.raises(ToolFailed, match="blind copy"):
+        await send(bcc=["eve@example.org"])
+    assert "DATA" not in server.verbs
+
+
+async def test_a_blind_copy_is_in_the_envelope_alone(server, send):
+    sent = await send(cc=["bob@example.org"], bcc=["eve@example.org"])
+    assert sent.accepted == ["ann@example.org", "bob@example.org", "eve@example.org"]
+    assert server.verbs.count("RCPT") == 4
+    assert b"Cc: bob@example.org\r\n" in server.content
+    assert b"eve" not in server.content
 
 
 async def test_without_the_copy_that_proves_it_nothing_is_sent(server, send):

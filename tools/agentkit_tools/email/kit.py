@@ -1,4 +1,4 @@
-"""The e-mail kit: the tools email.search, email.read and email.send over one account."""
+"""The e-mail kit: the tools of one account's mail, to read, to send, to take back and to file."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,23 +7,28 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from agentkit.effects import Blind, Checkable, Delayable, Findable, Irreversible, ReadOnly, Repeat
-from agentkit.errors import ToolPartial
+from agentkit.effects import Idempotent, Irreversible, ReadOnly
+from agentkit.errors import ToolFailed
 from agentkit.label import Bound, Content
 from agentkit.tool import Tool, ToolContext, tool
 from agentkit_tools.email.account import MailAccount
 from agentkit_tools.email.address import Address
-from agentkit_tools.email.letter import REFUSED, compose, message_id, refused_of
-from agentkit_tools.email.mail import Mail, MailSummary, Sent, header_of
+from agentkit_tools.email.answering import answer_to
+from agentkit_tools.email.attachment import AttachmentFile, enclosed
+from agentkit_tools.email.filing import Filing
+from agentkit_tools.email.jmap import JmapOutbox
+from agentkit_tools.email.letter import Words, compose
+from agentkit_tools.email.mail import Mail, MailSummary, Recalled, Sent
 from agentkit_tools.email.mailbox import INBOX, Mailbox
-from agentkit_tools.email.submission import submit
+from agentkit_tools.email.outbox import Evidence, Outbox, SmtpOutbox
+from agentkit_tools.email.server_hold import RECALL, ServerOutbox
 
 
 class Email:
-    """Reads and sends the mail of one account.
+    """Reads, sends and files the mail of one account.
 
     Args:
-        account: whose mail.
+        account: whose mail. With a `jmap_url`, mails go out by JMAP, and the mail server holds them back.
         hold: how long a mail is kept back, so that it can still be taken back exactly. At zero it goes out at once
             and is irreversible, and so policies ask about it.
         own_copy: send a copy to the account's own inbox in the same transaction. After a lost answer it
@@ -31,7 +36,7 @@ class Email:
         copy_is_proof: the server stores that copy before it accepts the mail, and never loses it, so that its
             absence proves that nothing was sent. True for a server that delivers to its own mailboxes itself;
             ask the one who runs it.
-        may_land: how long after an attempt ended its copy may still arrive.
+        may_land: how long after an attempt ended its copy, or a draft, may still arrive.
     """
 
     def __init__(
@@ -45,14 +50,21 @@ class Email:
     ) -> None:
         self._account = account
         self._mailbox = Mailbox(account)
-        self._copy_to = account.address if own_copy else None
-        repeat = self._repeat(own_copy, copy_is_proof, may_land)
+        self._outbox = out = _outbox(account, hold, Evidence(own_copy, copy_is_proof, may_land))
+        self._filing = filing = Filing(account, may_land)
         self.search = tool("email.search", repeat=ReadOnly())(self._search)
         self.read = tool("email.read", repeat=ReadOnly())(self._read)
-        self.send = tool("email.send", repeat=repeat, undo=Delayable(hold) if hold else Irreversible())(self._send)
+        self.send = tool("email.send", repeat=out.repeat, undo=out.undo)(self._send)
+        self.reply = tool("email.reply", repeat=out.repeat, undo=out.undo)(self._reply)
+        self.recall = tool("email.recall", repeat=Idempotent(), undo=Irreversible())(self._recall)
+        self.recall_sent = tool(RECALL, repeat=Idempotent(), undo=Irreversible())(self._recall_sent)
+        self.draft, self.discard_draft = filing.draft, filing.discard_draft
+        self.move, self.move_back = filing.move, filing.move_back
+        self.flag, self.restore_flag = filing.flag, filing.restore_flag
 
     def __iter__(self) -> Iterator[Tool[..., Any]]:
-        return iter((self.search, self.read, self.send))
+        held = (self.recall_sent,) if isinstance(self._outbox, ServerOutbox) else ()
+        return iter((self.search, self.read, self.send, self.reply, self.recall, *held, *self._filing))
 
     async def _search(
         self,
@@ -101,33 +113,53 @@ class Email:
         subject: str,
         body: Annotated[str, Content],
         in_reply_to: str | None = None,
+        cc: Annotated[list[Address] | None, Bound] = None,
+        bcc: Annotated[list[Address] | None, Bound] = None,
+        attachments: Annotated[list[AttachmentFile] | None, Content] = None,
     ) -> Sent:
-        """Send a plain-text mail from the desk's address; in_reply_to names the message_id it answers."""
-        letter = compose(ctx, self._account.address, to, subject, body, in_reply_to)
-        refused = await submit(ctx, self._account, letter, self._copy_to)
-        sent = _sent(letter.message_id, list(letter.to), refused)
-        if refused:
-            raise ToolPartial(f"the server refused {', '.join(refused)}; the others have the mail", sent)
-        return sent
+        """Send a plain-text mail from the desk's address.
 
-    def _repeat(self, own_copy: bool, copy_is_proof: bool, may_land: timedelta) -> Repeat:
-        """How much our copy of a mail proves."""
-        if not own_copy:
-            return Blind(marked=True)
-        if copy_is_proof:
-            return Checkable(self._find, may_land, marked=True)
-        return Findable(self._find, may_land, marked=True)
+        Args:
+            to: the recipients.
+            subject: one line.
+            body: plain text.
+            in_reply_to: the message_id of the mail it answers.
+            cc: they get it too, and everybody sees that.
+            bcc: they get it too, and nobody sees that.
+            attachments: files that go along.
+        """
+        words = Words(to, subject, body, cc or (), bcc or (), in_reply_to, enclosures=enclosed(attachments or ()))
+        return await self._outbox.submit(ctx, compose(ctx, self._account.address, words))
 
-    async def _find(self, ctx: ToolContext, to: list[str], **_others: Any) -> Sent | None:
-        """The proof that an action's mail was sent: its copy in the inbox. None proves nothing."""
-        ours = message_id(ctx.key, self._account.address)
-        copy = await asyncio.to_thread(self._mailbox.find_sent, ctx.action, ours)
-        if copy is None:
-            return None
-        found = header_of(copy, "Message-ID") or ours
-        return _sent(found, list(dict.fromkeys(to)), refused_of(header_of(copy, REFUSED), to))
+    async def _reply(
+        self,
+        ctx: ToolContext,
+        uid: str,
+        to: Annotated[list[Address], Bound],
+        body: Annotated[str, Content],
+        folder: str = INBOX,
+        cc: Annotated[list[Address] | None, Bound] = None,
+        attachments: Annotated[list[AttachmentFile] | None, Content] = None,
+    ) -> Sent:
+        """Answer a mail in its conversation, with its subject. `to` and `cc` name some of those who take part in it."""
+        original = await asyncio.to_thread(self._mailbox.message, folder, uid)
+        words = answer_to(original, to, cc or (), body, enclosed(attachments or ()))
+        return await self._outbox.submit(ctx, compose(ctx, self._account.address, words))
+
+    async def _recall(self, ctx: ToolContext, action: Annotated[str, Bound]) -> Recalled:
+        """Take back a mail of this run that is still held, by the id of the action that would have sent it."""
+        if not await ctx.withdraw(action):
+            raise ToolFailed(f"{action} is not held any more: it has gone out, or was taken back before")
+        return Recalled(action=action)
+
+    async def _recall_sent(self, ctx: ToolContext, message_id: Annotated[str, Bound]) -> Recalled:
+        """Take back a mail that the mail server still holds, by its message_id."""
+        if not isinstance(self._outbox, ServerOutbox):
+            raise ToolFailed("this account's mail server holds nothing back; email.recall takes an action back")
+        return await self._outbox.recall(message_id)
 
 
-def _sent(message_id: str, recipients: list[str], refused: list[str]) -> Sent:
-    accepted = [recipient for recipient in recipients if recipient not in refused]
-    return Sent(message_id=message_id, accepted=accepted, refused=refused)
+def _outbox(account: MailAccount, hold: timedelta, evidence: Evidence) -> Outbox:
+    if account.jmap_url is None:
+        return SmtpOutbox(account, hold, evidence)
+    return ServerOutbox(JmapOutbox(account), account.address, hold, evidence.may_land)

@@ -1,29 +1,19 @@
 """The desk's mailbox over IMAP: listing, reading, and finding a mail we sent. Nothing here changes a flag."""
 
-import ssl
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import date
-from imaplib import IMAP4
 from itertools import islice
 from typing import Any
 
-from imap_tools import (
-    AND,
-    BaseMailBox,
-    Header,
-    ImapToolsError,
-    MailBox,
-    MailboxFolderSelectError,
-    MailBoxStartTls,
-    MailBoxUnencrypted,
-    MailMessage,
-)
+from imap_tools import AND, BaseMailBox, Header, MailMessage
 
 from agentkit.errors import ToolFailed
 from agentkit_tools.email.account import MailAccount
-from agentkit_tools.email.letter import ACTION
+from agentkit_tools.email.connection import connected, nothing_changed, select
+from agentkit_tools.email.letter import ACTION, KEY
 from agentkit_tools.email.mail import Mail, MailSummary, header_of, mail_of, summary_of
+from agentkit_tools.email.place import Place
 
 INBOX = "INBOX"
 LOOK_BACK = 200
@@ -52,24 +42,29 @@ class Mailbox:
         wanted: dict[str, Any] = {"text": text, "from_": sender, "date_gte": since}
         if unseen_only:
             wanted["seen"] = False
-        with self._reading(folder) as box:
+        with self._reading(folder) as (box, validity):
             messages = list(_newest(box, wanted))
-            summaries = [summary_of(each, folder) for each in messages if own_copies or not self._wrote(each)]
+            theirs = [each for each in messages if own_copies or not self._wrote(each)]
+            summaries = [summary_of(each, folder, validity) for each in theirs]
             _look_into(box, INBOX)
             known = (self._with_our_answers(summary, box) for summary in summaries)
             return list(islice((each for each in known if not (unanswered_only and each.answered)), limit))
 
     def read(self, folder: str, uid: str) -> Mail:
         """One whole mail."""
-        with self._reading(folder) as box:
-            for message in box.fetch(AND(uid=uid), mark_seen=False) if uid.isdecimal() else ():
-                return mail_of(message, folder)
-        raise ToolFailed(f"there is no mail with the uid {uid!r} in {folder}; email.search lists the uids")
+        with self._reading(folder) as (box, validity):
+            return mail_of(_one(box, folder, uid, validity), folder, validity)
 
-    def find_sent(self, action: str, message_id: str) -> MailMessage | None:
-        """The desk's own copy of what an action sent. Some providers change message ids: the action first."""
-        with self._open(INBOX) as box:
-            for header in (Header(ACTION, action), Header("Message-ID", message_id)):
+    def message(self, folder: str, uid: str) -> MailMessage:
+        """The headers of one mail."""
+        with self._reading(folder) as (box, validity):
+            return _one(box, folder, uid, validity, headers_only=True)
+
+    def find_sent(self, mark: str, message_id: str) -> MailMessage | None:
+        """The desk's own copy of what an action sent. Some providers change message ids: the key's mark first."""
+        with connected(self._account) as box:
+            _look_into(box, INBOX)
+            for header in (Header(KEY, mark), Header("Message-ID", message_id)):
                 for message in _headers(box, AND(header=header), limit=1):
                     return message
         return None
@@ -85,36 +80,23 @@ class Mailbox:
         return header_of(message, ACTION) != "" and message.from_.lower() == self._account.address.lower()
 
     @contextmanager
-    def _reading(self, folder: str) -> Generator[BaseMailBox]:
-        """For reads: whatever goes wrong, nothing has happened."""
-        try:
-            with self._open(folder) as box:
-                yield box
-        except MailboxFolderSelectError:
-            raise ToolFailed(f"there is no folder {folder!r}; the inbox is {INBOX!r}") from None
-        except (OSError, IMAP4.error, ImapToolsError, UnicodeError) as error:
-            raise ToolFailed(f"the mail could not be read: {error}") from error
-
-    @contextmanager
-    def _open(self, folder: str) -> Generator[BaseMailBox]:
-        account = self._account
-        with self._connect() as box:
-            box.login(account.user, account.password.get_secret_value(), None)
-            _look_into(box, folder)
-            yield box
-
-    def _connect(self) -> BaseMailBox:
-        host, port, seconds = self._account.imap_host, self._account.imap_port, self._account.timeout
-        if self._account.reading_security == "none":
-            return MailBoxUnencrypted(host, port, timeout=seconds)
-        walls = ssl.create_default_context()
-        if self._account.reading_security == "starttls":
-            return MailBoxStartTls(host, port, timeout=seconds, ssl_context=walls)
-        return MailBox(host, port, timeout=seconds, ssl_context=walls)
+    def _reading(self, folder: str) -> Generator[tuple[BaseMailBox, int]]:
+        """For reads: whatever goes wrong, nothing has happened. Yields the folder's UIDVALIDITY, too."""
+        with nothing_changed("the mail could not be read"), connected(self._account) as box:
+            yield box, _look_into(box, folder)
 
 
-def _look_into(box: Any, folder: str) -> None:
-    box.folder.set(folder, readonly=True)
+def _look_into(box: BaseMailBox, folder: str) -> int:
+    """Select a folder without any right to change it. Returns its UIDVALIDITY."""
+    return select(box, folder, readonly=True)
+
+
+def _one(box: BaseMailBox, folder: str, uid: str, validity: int, *, headers_only: bool = False) -> MailMessage:
+    place = Place.of(uid, folder)
+    place.check(validity, folder)
+    for message in box.fetch(AND(uid=str(place.uid)), mark_seen=False, headers_only=headers_only):
+        return message
+    raise ToolFailed(f"there is no mail with the uid {uid!r} in {folder}; email.search lists the uids")
 
 
 def _newest(box: BaseMailBox, wanted: dict[str, Any]) -> Iterator[MailMessage]:

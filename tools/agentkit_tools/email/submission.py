@@ -8,8 +8,6 @@ import asyncio
 import contextlib
 import re
 import smtplib
-import ssl
-from collections.abc import Sequence
 
 from agentkit.errors import ToolFailed
 from agentkit.tool import ToolContext
@@ -54,9 +52,9 @@ class Submission:
     def prepare(self, letter: Letter, copy_to: str | None) -> list[str]:
         """Everything but the final dot. Returns the recipients the server has refused."""
         smtp = self._smtp = self._connect()
-        self._log_in(smtp)
+        self._account.log_in_smtp(smtp)
         self._name_sender(smtp, letter)
-        refused = self._name_recipients(smtp, letter.to, copy_to)
+        refused = self._name_recipients(smtp, letter, copy_to)
         self._expect(354, smtp.docmd("DATA"), "the server does not want the content")
         smtp.send(_stuffed(letter.as_bytes(refused)).removesuffix(b"\r\n"))
         if self._closed:
@@ -86,15 +84,12 @@ class Submission:
         account = self._account
         where = (account.smtp_host, account.smtp_port, account.domain, account.timeout)
         if account.security == "tls":
-            return smtplib.SMTP_SSL(*where[:3], timeout=where[3], context=ssl.create_default_context())
+            return smtplib.SMTP_SSL(*where[:3], timeout=where[3], context=account.tls())
         smtp = smtplib.SMTP(*where)
         if account.security == "starttls":
             self._smtp = smtp
-            smtp.starttls(context=ssl.create_default_context())
+            smtp.starttls(context=account.tls())
         return smtp
-
-    def _log_in(self, smtp: smtplib.SMTP) -> None:
-        smtp.login(self._account.user, self._account.password.get_secret_value())
 
     def _name_sender(self, smtp: smtplib.SMTP, letter: Letter) -> None:
         size, limit = len(letter.as_bytes()), smtp.esmtp_features.get("size", "")
@@ -102,12 +97,15 @@ class Submission:
             raise ToolFailed(f"nothing was sent: the mail has {size} bytes, the server takes {limit}")
         self._expect(250, smtp.mail(letter.sender), f"the server does not send for {letter.sender}")
 
-    def _name_recipients(self, smtp: smtplib.SMTP, to: Sequence[str], copy_to: str | None) -> list[str]:
-        answers = {recipient: smtp.rcpt(recipient) for recipient in to}
+    def _name_recipients(self, smtp: smtplib.SMTP, letter: Letter, copy_to: str | None) -> list[str]:
+        answers = {recipient: smtp.rcpt(recipient) for recipient in letter.recipients}
         refused = {each: answer for each, answer in answers.items() if answer[0] not in (250, 251)}
+        said = "; ".join(f"{each}: {_reply(*answer)}" for each, answer in refused.items())
         if len(refused) == len(answers):
-            said = "; ".join(f"{each}: {_reply(*answer)}" for each, answer in refused.items())
             raise ToolFailed(f"nothing was sent: the server refused every recipient ({said})")
+        if {*refused} & {*letter.bcc}:
+            # The copy that would remember it goes to everybody, and would tell them of the blind copy.
+            raise ToolFailed(f"nothing was sent: the server refused a blind copy ({said}); leave it out or mend it")
         if copy_to is not None:
             own = answers.get(copy_to) or smtp.rcpt(copy_to)
             self._expect(250, own, "the server refused the copy that would prove the sending")
