@@ -9,10 +9,11 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Awaitable
 from typing import Any
 
 from benchmarks.faults.catalogue import TOOLS, Entry
-from benchmarks.faults.trials import KINDS, trials_of
+from benchmarks.faults.trials import KINDS, Tally, Trials, trials_of
 
 BAD = ("duplicates", "silent_losses", "clobbers")
 
@@ -32,25 +33,27 @@ def main() -> int:
 
 
 async def _tool(name: str, entry: Entry, options: argparse.Namespace) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, Any]] = {}
     async with trials_of(entry.staging()) as trials:
-        for kind in options.faults:
-            if kind in KINDS:
-                _say(f"{name}: {kind}")
-                road = await trials.road(kind, options.trials)
-                naive = await trials.naive(kind, options.trials)
-                found[kind] = {"road": road.as_data(), "naive": naive.as_data()}
-        if "stale key" in options.faults and entry.forget is not None:
-            _say(f"{name}: stale key")
-            tally = await trials.forgotten(options.trials, lambda: entry.forget(trials.staging), entry.retention)
-            found["stale key"] = {"road": tally.as_data()}
-        if "edited before undo" in options.faults and entry.edited:
-            _say(f"{name}: edited before undo")
-            found["edited before undo"] = {"road": (await trials.edited(options.trials)).as_data()}
-        if "five at once" in options.faults and entry.raced:
-            _say(f"{name}: five at once")
-            found["five at once"] = {"road": (await trials.raced(options.trials)).as_data()}
+        for fault in options.faults:
+            for way, tried in _ways(trials, fault, entry, options.trials).items():
+                _say(f"{name}: {fault} ({way})")
+                found.setdefault(fault, {})[way] = (await tried).as_data()
     return found
+
+
+def _ways(trials: Trials, fault: str, entry: Entry, wanted: int) -> dict[str, Awaitable[Tally]]:
+    """How the fault is tried on this tool; not at all where it cannot happen to it."""
+    if fault in KINDS:
+        return {"road": trials.road(fault, wanted), "naive": trials.naive(fault, wanted)}
+    if fault == "stale key" and entry.forget is not None:
+        return {"road": trials.forgotten(wanted, entry.forget, entry.retention)}
+    if fault == "edited before undo" and entry.edited:
+        blindly = {"naive": trials.edited(wanted, entry.overwrite)} if entry.overwrite else {}
+        return {"road": trials.edited(wanted), **blindly}
+    if fault == "five at once" and entry.raced:
+        return {"road": trials.raced(wanted)}
+    return {}
 
 
 def _sum(report: dict[str, Any], way: str) -> dict[str, int]:

@@ -90,7 +90,7 @@ class Trials:
 
         return await self._trials(kind, wanted, job)
 
-    async def forgotten(self, wanted: int, forget: Callable[[], None], retention: timedelta) -> Tally:
+    async def forgotten(self, wanted: int, forget: Callable[[Any], None], retention: timedelta) -> Tally:
         """The process died with its request sent, and when another takes it up the server has forgotten its keys."""
         tally = Tally()
         points = await self._points(self._on_the_road)
@@ -102,7 +102,7 @@ class Trials:
             ended = await run_in_child(on_the_road(self.staging.tools, proposal, journal), Death(sent))
             if not ended.seen or not await self._arrived(n):
                 continue
-            forget()
+            forget(self.staging)
             again = await run_in_child(on_the_road(self.staging.tools, proposal, journal, retention))
             tally.add(await self._count(n), _status(again), "the server had forgotten the key")
         return tally
@@ -118,18 +118,24 @@ class Trials:
                 tally.add(await self._count(n), _status(each), f"{at_once} at once")
         return tally
 
-    async def edited(self, wanted: int) -> Tally:
-        """Somebody else edits what the call wrote, and then it is taken back."""
+    async def edited(self, wanted: int, overwrite: Callable[[Any, Any], None] | None = None) -> Tally:
+        """Somebody else edits what a call wrote, and then it is taken back: by our undo, or blindly."""
         tally = Tally()
-        for _ in range(wanted):
+        for _ in range(2 * wanted):
+            if tally.trials >= wanted:
+                break
             n, proposal, journal = await self._call()
-            done = await run_in_child(on_the_road(self.staging.tools, proposal, journal))
             before = await self.staging.world()
+            done = await run_in_child(on_the_road(self.staging.tools, proposal, journal))
+            written = await self.staging.world()
             await self.staging.edit(n)
             edited = await self.staging.world()
-            if _status(done) != "done" or before == edited:
+            if _status(done) != "done" or written == edited:
                 continue
-            await run_in_child(taken_back_on_the_road(self.staging.tools, journal))
+            if overwrite:
+                overwrite(self.staging, before)
+            else:
+                await run_in_child(taken_back_on_the_road(self.staging.tools, journal))
             tally.trials += 1
             tally.clobbers += await self.staging.world() != edited
         return tally
@@ -139,7 +145,7 @@ class Trials:
 
     async def _trials(self, kind: str, wanted: int, job: Ways) -> Tally:
         tally = Tally()
-        places = await self._places(KINDS[kind], job)
+        places = _spread(await self._places(KINDS[kind], job), min(wanted, MOST_PLACES))
         for number in range(3 * wanted):
             if tally.trials >= wanted:
                 break
@@ -158,13 +164,13 @@ class Trials:
             ended = await run_in_child(work)
         tally.add(await self._count(n), _status(ended), str(fault))
 
-    async def _places(self, kind: type[Any], job: Ways) -> list[int]:
-        """Where this fault can happen to this job: every cut point, request or answer, counted in a run without it."""
+    async def _places(self, kind: type[Any], job: Ways) -> int:
+        """At how many places this fault can happen to this job: cut points, requests or answers of a run without it."""
         if kind is Death:
-            return _spread(len(await self._points(job)))
+            return len(await self._points(job))
         _, proposal, journal = await self._call()
         ended = await run_in_child(job(proposal, journal), wire=self.wire)
-        return _spread(ended.armed.answers if kind is LostAnswer else ended.armed.requests)
+        return ended.armed.answers if kind is LostAnswer else ended.armed.requests
 
     async def _points(self, job: Ways) -> tuple[str, ...]:
         _, proposal, journal = await self._call()
@@ -200,8 +206,8 @@ def _status(ended: Ended) -> str:
     return str(ended.report["status"]) if ended.report else f"exit {ended.exit}"
 
 
-def _spread(places: int) -> list[int]:
-    """All of them, or as many as there is time for, from the first to the last."""
-    if places <= MOST_PLACES:
-        return list(range(1, places + 1))
-    return sorted({1 + number * (places - 1) // (MOST_PLACES - 1) for number in range(MOST_PLACES)})
+def _spread(places: int, most: int) -> list[int]:
+    """All of them, or as many as there is time for, from the last to the first: effects happen late."""
+    if places <= most:
+        return list(range(places, 0, -1))
+    return [places - number * places // most for number in range(most)]
