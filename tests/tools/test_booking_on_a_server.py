@@ -8,9 +8,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from agentkit.effects import Effect
 from agentkit.errors import ToolFailed
 from agentkit_tools.booking import Booking, Octo
-from agentkit_tools.booking.kit import booking_uuid
 from examples.trip_desk.evidence import effects
 
 pytestmark = pytest.mark.servers
@@ -94,7 +94,7 @@ async def test_a_hold_whose_answer_was_lost_is_found_at_the_next_attempt(world, 
     with pytest.raises(httpx.TransportError):
         await call(booking.reserve, context(), **wish(world))
     found = await call(booking.reserve, context(attempt=2), **wish(world))
-    assert found.uuid == booking_uuid(context().key)
+    assert found.uuid == str(UUID(hex=context().key[:32], version=4))
     assert len(seen(world, found.uuid)) == 1
 
 
@@ -150,32 +150,33 @@ async def test_a_booking_that_another_action_confirmed_is_not_ours_to_undo(
 async def test_a_cancellation_costs_what_was_quoted(world, booking, context, call, confirmed):
     quote = await call(booking.quote_cancellation, context(), uuid=confirmed.uuid)
     assert Decimal(0) < quote.cost <= confirmed.total
-    done = await call(booking.cancel, context(), uuid=confirmed.uuid, max_fee=quote.cost)
+    done = await call(booking.confirm_cancellation, context(), uuid=confirmed.uuid, max_fee=quote.cost)
     assert (done.status, done.cancellation_fee) == ("CANCELLED", quote.cost)
-    assert await call(booking.cancel, context(attempt=2), uuid=confirmed.uuid, max_fee=quote.cost) == done
+    assert await call(booking.confirm_cancellation, context(attempt=2), uuid=confirmed.uuid, max_fee=quote.cost) == done
 
 
 async def test_a_cancellation_dearer_than_allowed_is_a_failure(world, booking, context, call, confirmed):
     with pytest.raises(ToolFailed, match="more than"):
-        await call(booking.cancel, context(), uuid=confirmed.uuid, max_fee=Decimal("0.01"))
+        await call(booking.confirm_cancellation, context(), uuid=confirmed.uuid, max_fee=Decimal("0.01"))
     assert seen(world, confirmed.uuid)[0].status == "CONFIRMED"
 
 
 async def test_a_hold_is_released_exactly_and_again_without_harm(world, booking, context, call, held):
-    undo = booking.reserve.undo.inverse
-    assert undo(type("Lost", (), {"key": context(100).key})()).arguments == {"uuid": held.uuid}
+    wanted = {"availability_id": held.availability_id, "places": held.places}
+    undo = booking.reserve.undo.inverse(Effect(context(100).key, wanted, None))
+    assert undo.arguments == {"uuid": held.uuid, **wanted}
     assert (await call(booking.release, context(), uuid=held.uuid)).status == "CANCELLED"
     assert (await call(booking.release, context(attempt=2), uuid=held.uuid)).status == "CANCELLED"
 
 
 async def test_a_confirmed_booking_is_not_released(world, booking, context, call, confirmed):
-    with pytest.raises(ToolFailed, match=r"booking\.cancel"):
+    with pytest.raises(ToolFailed, match=r"booking\.confirm_cancellation"):
         await call(booking.release, context(), uuid=confirmed.uuid)
     assert seen(world, confirmed.uuid)[0].status == "CONFIRMED"
 
 
 async def test_a_cancelled_booking_counts_as_released(booking, context, call, confirmed):
-    await call(booking.cancel, context(1), uuid=confirmed.uuid)
+    await call(booking.confirm_cancellation, context(1), uuid=confirmed.uuid)
     assert (await call(booking.release, context(2), uuid=confirmed.uuid)).status == "CANCELLED"
 
 

@@ -10,7 +10,6 @@ from pydantic import SecretStr
 from agentkit.call import Proposal
 from agentkit.effects import (
     Blind,
-    Checkable,
     Compensable,
     Delayable,
     Effect,
@@ -89,7 +88,7 @@ def test_the_type_checker_knows_what_a_proposal_will_answer():
         (email.search, ReadOnly, Irreversible),
         (email.send, Findable, Delayable),
         (booking.reserve, Keyed, ExactInverse),
-        (booking.extend, Checkable, Irreversible),
+        (booking.extend, Blind, Irreversible),
         (booking.confirm, Idempotent, Compensable),
         (booking.confirm_cancellation, Idempotent, Irreversible),
         (booking.release, Idempotent, Irreversible),
@@ -144,10 +143,12 @@ def test_the_inverse_of_an_event_rests_on_its_etag_or_on_what_was_written():
     assert isinstance(undo, ExactInverse)
     arguments = {"summary": "s", "start": "2026-12-01T09:00:00Z", "end": "2026-12-01T10:00:00Z"}
     before = undo.inverse(Effect("ab" * 32, arguments, None))
+    assert before
     url = f"https://dav.example.org/c/ak-{'ab' * 16}.ics"
     assert before.arguments["url"] == url
     assert before.arguments["etag"] is None
     assert len(before.arguments["written"]) == 64
     event = Event.model_validate({**arguments, "url": url, "uid": "x", "etag": '"1"'})
     after = undo.inverse(Effect("ab" * 32, arguments, event))
+    assert after
     assert after.arguments == {**before.arguments, "etag": '"1"'}

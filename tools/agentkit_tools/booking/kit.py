@@ -1,89 +1,78 @@
-"""The booking kit: the tools of one OCTO booking server, from looking for a place to giving it back."""
+"""The booking kit: the tools of one booking server, from looking for a place to giving it back."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
-from uuid import UUID
 
 from pydantic import Field
 
-from agentkit.effects import Compensable, Effect, ExactInverse, Idempotent, Keyed, Quote, ReadOnly
+from agentkit.call import Proposal
+from agentkit.effects import Compensable, Effect, ExactInverse, Idempotent, Irreversible, Quote, ReadOnly
 from agentkit.errors import ToolFailed
 from agentkit.label import Bound, Content
 from agentkit.tool import Tool, ToolContext, tool
-from agentkit_tools.booking.documents import (
-    AvailabilityDocument,
-    BookingDocument,
-    OptionDocument,
-    ProductDocument,
-    QuoteDocument,
-)
-from agentkit_tools.booking.octo import Octo, Refused
+from agentkit_tools.booking.provider import Contact, Order, Price, Provider
 from agentkit_tools.booking.reservation import Availability, Product, Reservation
 
-RETENTION = timedelta(days=30)
-"""OCTO: the uuid is the booking's own, and a server knows its bookings; so much is asked of it here."""
+Places = Annotated[int, Field(ge=1)]
+Minutes = Annotated[int, Field(ge=1)]
+
+SECOND = timedelta(seconds=1)
+"""How exactly servers tell until when a hold lasts."""
 
 
 class Booking:
     """Looks for places at one server, holds, confirms and cancels them."""
 
-    def __init__(self, octo: Octo) -> None:
-        self._octo = octo
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        promises = provider.promises
+        self._final = promises.final
         self.products = tool("booking.products", repeat=ReadOnly())(self._products)
         self.search_availability = tool("booking.search_availability", repeat=ReadOnly())(self._availability)
         self.get = tool("booking.get", repeat=ReadOnly())(self._get)
+        self.find = tool("booking.find", repeat=ReadOnly())(self._find)
         self.quote_cancellation = tool("booking.quote_cancellation", repeat=ReadOnly())(self._quote)
-        self.cancel = tool("booking.cancel", repeat=Idempotent())(self._cancel)
+        self.confirm_cancellation = tool("booking.confirm_cancellation", repeat=promises.cancel)(self._cancel)
         self.release = tool("booking.release", repeat=Idempotent())(self._release)
-        self.reserve = tool(
-            "booking.reserve",
-            repeat=Keyed(RETENTION),
-            undo=ExactInverse(lambda effect: self.release(booking_uuid(effect.key))),
-        )(self._reserve)
+        self.reserve = tool("booking.reserve", repeat=promises.reserve, undo=ExactInverse(self._given_back))(
+            self._reserve
+        )
+        # No server shortens a hold; but nobody has to, as it ends by itself.
+        self.extend = tool("booking.extend", repeat=promises.extend, undo=Irreversible())(self._extend)
         self.confirm = tool(
             "booking.confirm",
-            repeat=Idempotent(),
+            repeat=promises.confirm,
             undo=Compensable(
-                compensate=lambda effect: self.cancel(_uuid_in(effect)),
+                compensate=lambda effect: self.confirm_cancellation(_uuid_in(effect)),
                 quote=lambda effect: self.quote_cancellation(_uuid_in(effect)),
                 limit="max_fee",
             ),
         )(self._confirm)
 
     def __iter__(self) -> Iterator[Tool[..., Any]]:
-        yield from (self.products, self.search_availability, self.get, self.reserve, self.confirm)
-        yield from (self.quote_cancellation, self.cancel, self.release)
+        yield from (self.products, self.search_availability, self.get, self.find)
+        yield from (self.reserve, self.extend, self.confirm)
+        yield from (self.quote_cancellation, self.confirm_cancellation, self.release)
 
     async def _products(self, ctx: ToolContext) -> list[Product]:
         """List everything that is sold, with its options, units and prices."""
-        found = await self._octo.ask(list[ProductDocument], "GET", "products")
-        return [document.product() for document in found]
+        return await self._provider.products()
 
     async def _availability(
-        self,
-        ctx: ToolContext,
-        product_id: str,
-        day_from: date,
-        day_to: date,
-        places: Annotated[int, Field(ge=1)],
+        self, ctx: ToolContext, product_id: str, day_from: date, day_to: date, places: Places
     ) -> list[Availability]:
         """List the departures of a product on these local days, with the price of so many places together."""
-        option = await self._option(product_id, None)
-        body = {
-            "productId": product_id,
-            "optionId": option.id,
-            "localDateStart": day_from.isoformat(),
-            "localDateEnd": day_to.isoformat(),
-            "units": [{"id": option.usual_unit.id, "quantity": places}],
-        }
-        found = await self._octo.ask(list[AvailabilityDocument], "POST", "availability", body=body)
-        return [document.availability(product_id, option.id) for document in found]
+        return await self._provider.availability(product_id, day_from, day_to, places)
 
     async def _get(self, ctx: ToolContext, uuid: str) -> Reservation:
         """Look at a booking as it stands."""
-        return (await self._booking(uuid)).reservation()
+        return await self._booking(uuid)
+
+    async def _find(self, ctx: ToolContext, reseller_reference: str) -> list[Reservation]:
+        """List the bookings that carry a reference: the id of the action that reserved or confirmed them."""
+        return await self._provider.find_all(reseller_reference)
 
     async def _reserve(
         self,
@@ -91,27 +80,35 @@ class Booking:
         product_id: Annotated[str, Bound],
         option_id: Annotated[str, Bound],
         availability_id: Annotated[str, Bound],
-        places: Annotated[int, Field(ge=1)],
-        minutes: Annotated[int, Field(ge=1)] = 30,
+        places: Places,
+        minutes: Minutes = 30,
     ) -> Reservation:
         """Hold places for some minutes, without obligation. Unless it is confirmed, a hold ends by itself."""
-        uuid = booking_uuid(ctx.key)
-        known = await self._booked(uuid) if ctx.attempt > 1 else None
+        uuid = self._provider.uuid(ctx.key)
+        known = await self._provider.find(uuid) if ctx.attempt > 1 else None
         if known is None:
-            option = await self._option(product_id, option_id)
-            body = {
-                "uuid": uuid,
-                "productId": product_id,
-                "optionId": option_id,
-                "availabilityId": availability_id,
-                "unitItems": [{"unitId": option.usual_unit.id}] * places,
-                "expirationMinutes": minutes,
-                "resellerReference": ctx.action,
-            }
-            known = await self._hold(uuid, body)
+            until = ctx.started_at + timedelta(minutes=minutes)
+            what = (product_id, option_id, availability_id, places)
+            known = await self._provider.reserve(Order(uuid, *what, minutes, until, ctx.action))
+        _check_unchanged(known, availability_id, places)
         if known.is_over:
             raise ToolFailed(f"nothing is held any more: the booking is {known.status}; reserve again", ever=True)
-        return known.reservation()
+        return known
+
+    def _given_back(self, effect: Effect[Any]) -> Proposal[Any]:
+        wanted = effect.arguments
+        return self.release(self._provider.uuid(effect.key), wanted.get("availability_id"), wanted.get("places"))
+
+    async def _extend(self, ctx: ToolContext, uuid: Annotated[str, Bound], minutes: Minutes) -> Reservation:
+        """Let a hold last for at least so many minutes from now. It cannot be shortened again, only released."""
+        before = await self._booking(uuid)
+        if before.status != "ON_HOLD":
+            raise self._over(before, "only a hold can be extended")
+        until = _held_until(ctx, minutes)
+        if _lasts(before, until):
+            return before
+        await ctx.point_of_no_return()
+        return await self._provider.extend(uuid, until)
 
     async def _confirm(
         self,
@@ -125,25 +122,25 @@ class Booking:
         """Turn a hold into a binding booking, if its price is still the expected one."""
         before = await self._booking(uuid)
         if before.status == "CONFIRMED":
-            return _ours(ctx, before).reservation()
+            return _ours(ctx, before)
         if before.status != "ON_HOLD":
-            # What has expired was never confirmed, and nothing can confirm it now.
-            never = before.status == "EXPIRED"
-            raise ToolFailed(f"only a hold can be confirmed; this booking is {before.status}", ever=never)
-        _check_price(before, expected_total, currency)
-        body = {
-            "contact": {"fullName": contact_name, "emailAddress": contact_email},
-            "emailReceipt": False,
-            "resellerReference": ctx.action,
-        }
-        after = await self._octo.change(BookingDocument, "bookings", uuid, "confirm", body=body)
+            raise self._over(before, "only a hold can be confirmed")
+        price = Price(expected_total, currency)
+        _check_price(before, price)
+        contact = Contact(contact_name, contact_email)
+        after = await self._provider.confirm(uuid, contact, price, ctx.action)
         if after.is_over:
             raise ToolFailed(f"the supplier has not confirmed: the booking is {after.status}")
-        return after.reservation()
+        return after
 
     async def _quote(self, ctx: ToolContext, uuid: str) -> Quote:
         """Ask what cancelling a booking would cost now. Changes nothing."""
-        return (await self._quoted(uuid)).quote()
+        known = await self._booking(uuid)
+        if known.is_over:
+            return Quote(Decimal(0), known.currency or "", note=f"the booking is {known.status} already")
+        if not known.cancellable:
+            return Quote(None, known.currency or "", note="the supplier does not take this booking back any more")
+        return await self._provider.quote_cancellation(uuid)
 
     async def _cancel(
         self,
@@ -153,89 +150,66 @@ class Booking:
         max_fee: Decimal | None = None,
     ) -> Reservation:
         """Cancel a booking, at most for this fee in the booking's currency; without max_fee at any fee."""
-        before = await self._booking(uuid)
-        if before.is_over:
-            return before.reservation()
-        body = {"reason": reason}
-        if max_fee is not None:
-            body["quoteId"] = await self._within(uuid, max_fee)
-        after = await self._octo.change(BookingDocument, "bookings", uuid, "cancel", body=body)
-        return after.reservation()
+        return await self._provider.cancel(uuid, reason, max_fee, ctx.action)
 
-    async def _release(self, ctx: ToolContext, uuid: Annotated[str, Bound]) -> Reservation:
-        """Give a hold back. A confirmed booking is left alone: cancelling it is another matter.
+    async def _release(
+        self,
+        ctx: ToolContext,
+        uuid: Annotated[str, Bound],
+        availability_id: str | None = None,
+        places: int | None = None,
+    ) -> Reservation:
+        """Give a hold back. One that is confirmed, or holds something else than said here, is left alone.
 
-        OCTO has no conditional cancellation: a confirmation between our look and our release is lost.
+        No server cancels on condition: a confirmation between our look and our release is lost.
         """
         before = await self._booking(uuid)
         if before.is_over:
-            return before.reservation()
+            return before
         if before.status != "ON_HOLD":
-            raise ToolFailed(f"not a hold any more but {before.status}: quote and use booking.cancel")
-        body = {"reason": "The hold is no longer needed."}
-        after = await self._octo.change(BookingDocument, "bookings", uuid, "cancel", body=body)
-        return after.reservation()
+            raise ToolFailed(f"not a hold any more but {before.status}: quote and use booking.confirm_cancellation")
+        _check_unchanged(before, availability_id, places)
+        return await self._provider.cancel(uuid, "The hold is no longer needed.", Decimal(0), ctx.action)
 
-    async def _booking(self, uuid: str) -> BookingDocument:
-        return await self._octo.ask(BookingDocument, "GET", "bookings", uuid)
+    async def _booking(self, uuid: str) -> Reservation:
+        if found := await self._provider.find(uuid):
+            return found
+        raise ToolFailed(f"the booking server knows no booking {uuid!r}")
 
-    async def _booked(self, uuid: str) -> BookingDocument | None:
-        """What an earlier attempt has booked, if it has."""
-        return await self._octo.find(BookingDocument, "bookings", uuid)
-
-    async def _hold(self, uuid: str, body: dict[str, Any]) -> BookingDocument:
-        try:
-            return await self._octo.change(BookingDocument, "bookings", body=body)
-        except Refused as refusal:
-            if refusal.status != 409 or (known := await self._booked(uuid)) is None:
-                raise
-            return known
-
-    async def _option(self, product_id: str, option_id: str | None) -> OptionDocument:
-        product = await self._octo.ask(ProductDocument, "GET", "products", product_id)
-        options = [each for each in product.default_first if option_id in (None, each.id)]
-        if not options or not options[0].units:
-            there_is = [each.id for each in product.options if each.units]
-            raise ToolFailed(f"{product_id} has no option {option_id!r} to book; there are {there_is}")
-        return options[0]
-
-    async def _quoted(self, uuid: str) -> QuoteDocument:
-        path = ("bookings", uuid, "cancel", "quote")
-        try:
-            return await self._octo.ask(QuoteDocument, "POST", *path, body={})
-        except Refused as refusal:
-            if refusal.status in (404, 405):
-                raise ToolFailed("this booking server does not say what a cancellation costs") from refusal
-            raise
-
-    async def _within(self, uuid: str, max_fee: Decimal) -> str:
-        """The id of a quote that stays within the limit; the server then honours its fee."""
-        document = await self._quoted(uuid)
-        quote = document.quote()
-        if quote.cost > max_fee:
-            raise ToolFailed(f"cancelling costs {quote.cost} {quote.currency} now, more than {max_fee}")
-        return document.id
-
-
-def booking_uuid(key: str) -> str:
-    """The uuid of the booking that an action makes: known before it is made, the same at every attempt."""
-    return str(UUID(hex=key[:32], version=4))
+    def _over(self, booking: Reservation, only: str) -> ToolFailed:
+        """In a final status, neither this attempt nor an earlier one can have done anything, or will."""
+        return ToolFailed(f"{only}; this booking is {booking.status}", ever=booking.status in self._final)
 
 
 def _uuid_in(effect: Effect[Any]) -> str:
     return str(effect.arguments["uuid"])
 
 
-def _ours(ctx: ToolContext, booking: BookingDocument) -> BookingDocument:
+def _held_until(ctx: ToolContext, minutes: int) -> datetime:
+    return ctx.started_at + timedelta(minutes=minutes)
+
+
+def _lasts(booking: Reservation, until: datetime) -> bool:
+    return booking.held_until is not None and booking.held_until >= until - SECOND
+
+
+def _ours(ctx: ToolContext, booking: Reservation) -> Reservation:
     """A booking this action has confirmed; were another's taken for ours, our undo would cancel theirs."""
     if booking.reseller_reference not in (None, ctx.action):
         raise ToolFailed("the booking is confirmed already, by another action; there is nothing to do")
     return booking
 
 
-def _check_price(booking: BookingDocument, expected: Decimal, currency: str) -> None:
-    price = booking.pricing
-    if price is None:
+def _check_price(booking: Reservation, expected: Price) -> None:
+    if booking.total is None or booking.currency is None:
         raise ToolFailed("the booking server does not tell the price, so it cannot be checked")
-    if (price.amount, price.currency) != (expected, currency):
-        raise ToolFailed(f"the price is {price.amount} {price.currency}, not the expected {expected} {currency}")
+    price = Price(booking.total, booking.currency)
+    if price != expected:
+        raise ToolFailed(f"the price is {price}, not the expected {expected}")
+
+
+def _check_unchanged(booking: Reservation, availability_id: str | None, places: int | None) -> None:
+    holds = (booking.availability_id, booking.places)
+    said = (availability_id or booking.availability_id, places or booking.places)
+    if not booking.is_over and holds != said:
+        raise ToolFailed(f"the booking is not as it was made: it holds {holds[1]} places on {holds[0]}")

@@ -7,6 +7,8 @@ from pydantic import AwareDatetime, BaseModel
 
 from agentkit.label import Handle
 
+OVER = ("CANCELLED", "EXPIRED", "REJECTED")
+
 
 class Unit(BaseModel):
     """One kind of place, such as an adult's."""
@@ -37,7 +39,7 @@ class Product(BaseModel):
 
 
 class Availability(BaseModel):
-    """One departure, with the price of as many places as were asked for."""
+    """One departure in one option, with the price of as many places as were asked for."""
 
     id: Annotated[str, Handle]
     product_id: Annotated[str, Handle]
@@ -47,6 +49,7 @@ class Availability(BaseModel):
     available: bool
     """Whether all the places can be had."""
     status: str
+    """AVAILABLE, FREESALE, LIMITED, SOLD_OUT or CLOSED."""
     vacancies: int | None
     total: Decimal | None
     """For all the places together."""
@@ -69,3 +72,10 @@ class Reservation(BaseModel):
     cancellable: bool
     cancellation_fee: Decimal | None
     """What a cancellation has cost; None as long as it is not cancelled, or when the server does not say."""
+    reseller_reference: str | None = None
+    """The action that confirmed it, or else that reserved it."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it takes no places any more."""
+        return self.status in OVER

@@ -9,8 +9,6 @@ from pydantic.alias_generators import to_camel
 from agentkit.effects import Quote
 from agentkit_tools.booking.reservation import Availability, Option, Product, Reservation, Unit
 
-OVER = ("CANCELLED", "EXPIRED", "REJECTED")
-
 
 class Document(BaseModel):
     """Camel-case names; what we do not know is left alone."""
@@ -144,11 +142,6 @@ class BookingDocument(Document):
     unit_items: list[Document] = []
     pricing: PricingDocument | None = None
 
-    @property
-    def is_over(self) -> bool:
-        """Whether it takes no places any more."""
-        return self.status in OVER
-
     def reservation(self) -> Reservation:
         """For the model to read."""
         return Reservation(
@@ -163,6 +156,7 @@ class BookingDocument(Document):
             held_until=self.utc_expires_at,
             cancellable=self.cancellable,
             cancellation_fee=self._fee(),
+            reseller_reference=self.reseller_reference,
         )
 
     def _fee(self) -> Decimal | None:
