@@ -17,9 +17,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from agentkit_tools.testing.cuts import CUT, Cuts
 from examples.trip_desk.evidence import effects
 from examples.trip_desk.world import World
-from tests.sweep.cuts import CUT, Cuts
 from tests.sweep.drive import drive_forgetful_trip, drive_trip, drive_undo
 
 SEED = 20
@@ -78,7 +78,7 @@ def _ended(folder: Path, name: str, job: Callable[[], Any], at: str | None) -> i
     child = os.fork()
     if child == 0:
         try:
-            Cuts(folder / f"{name}.trail", at).install()
+            Cuts(_trail(folder / f"{name}.trail"), at).install()
             (folder / name).write_text(json.dumps(asyncio.run(job())))
             os._exit(0)
         except BaseException:  # a fork must never go on as its parent
@@ -88,6 +88,16 @@ def _ended(folder: Path, name: str, job: Callable[[], Any], at: str | None) -> i
     if code not in (0, CUT):
         raise RuntimeError(f"the {name} process of the trial at {at} ended with {code}")
     return code
+
+
+def _trail(file: Path) -> Callable[[str], None]:
+    """Writes every point down before anything happens at it."""
+    out = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def tell(name: str) -> None:
+        os.write(out, (name + "\n").encode())
+
+    return tell
 
 
 def _options() -> argparse.Namespace:

@@ -1,0 +1,1 @@
+"""One check for each thing that a declaration promises."""
