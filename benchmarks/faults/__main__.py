@@ -47,7 +47,7 @@ def _ways(trials: Trials, fault: str, entry: Entry, wanted: int) -> dict[str, Aw
     if fault in KINDS:
         return {"road": trials.road(fault, wanted), "naive": trials.naive(fault, wanted)}
     if fault == "stale key" and entry.forget is not None:
-        return {"road": trials.forgotten(wanted, entry.forget, entry.retention)}
+        return {"road": trials.forgotten(wanted, entry.forget)}
     if fault == "edited before undo" and entry.edited:
         blindly = {"naive": trials.edited(wanted, entry.overwrite)} if entry.overwrite else {}
         return {"road": trials.edited(wanted), **blindly}

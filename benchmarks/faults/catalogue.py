@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from agentkit_tools.testing import Staging
+from tests.tools.stagings import booking, calendar, email, jmap, pretix
+from tests.tools.stagings.booking import Cancelling, Confirming, Reserving
 from tests.tools.stagings.calendar import AtRadicale, CreateEvent, DeleteEvent, UpdateEvent
 from tests.tools.stagings.email import Drafting, Flagging, Moving, Sending, SendingProven
 from tests.tools.stagings.jmap import AtOnce
@@ -24,8 +25,6 @@ class Entry:
     """Whether its server is known to fail under concurrent calls."""
     forget: Callable[[Any], None] | None = None
     """Makes the server forget its idempotency keys."""
-    retention: timedelta = timedelta(0)
-    """For how long the tool relies on them."""
 
 
 def _overwrite_calendar(staging: AtRadicale, before: dict[str, str]) -> None:
@@ -37,6 +36,10 @@ def _overwrite_calendar(staging: AtRadicale, before: dict[str, str]) -> None:
             staging.server.put(name, text)
 
 
+def _forget_keys(staging: Any) -> None:
+    staging.site.shop.books.forget_keys()
+
+
 TOOLS = {
     "email.send": Entry(Sending),
     "email.send (copy is proof)": Entry(SendingProven),
@@ -44,7 +47,26 @@ TOOLS = {
     "email.move": Entry(Moving, edited=True),
     "email.flag": Entry(Flagging, edited=True),
     "email.send (JMAP)": Entry(AtOnce),
+    "booking.reserve (OCTO)": Entry(Reserving, edited=True),
+    "booking.confirm (OCTO)": Entry(Confirming),
+    "booking.confirm_cancellation (OCTO)": Entry(Cancelling),
+    "booking.reserve (pretix)": Entry(pretix.Reserving, edited=True, raced=True, forget=_forget_keys),
+    "booking.confirm (pretix)": Entry(pretix.Confirming),
+    "booking.confirm_cancellation (pretix)": Entry(pretix.Cancelling),
     "calendar.create_event": Entry(CreateEvent, edited=True, overwrite=_overwrite_calendar),
     "calendar.update_event": Entry(UpdateEvent, edited=True, overwrite=_overwrite_calendar),
     "calendar.delete_event": Entry(DeleteEvent, edited=True, overwrite=_overwrite_calendar),
 }
+
+
+def verified() -> list[type[Staging]]:
+    """Every staging of a tool of ours."""
+    modules = (booking, calendar, email, jmap, pretix)
+    made = [each for module in modules for each in vars(module).values() if _is_whole(each, module.__name__)]
+    return sorted(made, key=lambda each: (each.__module__, each.__name__))
+
+
+def _is_whole(found: Any, module: str) -> bool:
+    """Whether it is a staging of that module itself, and not what its stagings share."""
+    of_module = isinstance(found, type) and issubclass(found, Staging) and found.__module__ == module
+    return of_module and not found.__abstractmethods__

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic_core import to_json
@@ -20,21 +20,11 @@ PATIENCE = 15.0
 """Seconds until what settles by itself must have settled."""
 
 
-def on_the_road(
-    tools: Sequence[Tool[..., Any]], proposal: Proposal[Any], journal: str, later: timedelta = timedelta(0)
-) -> Job:
-    """Act, or take up where a dead process left it; report how the action ended.
-
-    Args:
-        tools: the tool under test and those that take it back.
-        proposal: the call.
-        journal: the same for every process of a trial.
-        later: how much later than now the journal's clock shall be.
-    """
+def on_the_road(tools: Sequence[Tool[..., Any]], proposal: Proposal[Any], journal: str) -> Job:
+    """Act, or take up where a dead process left it; report how the action ended."""
 
     async def job() -> dict[str, Any]:
         async with _agent(tools, journal) as agent:
-            agent.journal.clock = lambda: datetime.now(UTC) + later
             outcome = await agent.act(proposal, run=RUN)
             (action,) = await agent.journal.actions(RUN)
             end = asyncio.get_running_loop().time() + PATIENCE

@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -90,7 +89,7 @@ class Trials:
 
         return await self._trials(kind, wanted, job)
 
-    async def forgotten(self, wanted: int, forget: Callable[[Any], None], retention: timedelta) -> Tally:
+    async def forgotten(self, wanted: int, forget: Callable[[Any], None]) -> Tally:
         """The process died with its request sent, and when another takes it up the server has forgotten its keys."""
         tally = Tally()
         points = await self._points(self._on_the_road)
@@ -103,7 +102,7 @@ class Trials:
             if not ended.seen or not await self._arrived(n):
                 continue
             forget(self.staging)
-            again = await run_in_child(on_the_road(self.staging.tools, proposal, journal, retention))
+            again = await run_in_child(on_the_road(self.staging.tools, proposal, journal))
             tally.add(await self._count(n), _status(again), "the server had forgotten the key")
         return tally
 

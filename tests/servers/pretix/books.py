@@ -76,6 +76,11 @@ class Books:
         past = str(datetime.now(UTC).replace(tzinfo=None) - timedelta(minutes=1))
         self._change("UPDATE pretixbase_order SET expires = ? WHERE code = ?", past, code)
 
+    def forget_keys(self) -> None:
+        """The shop forgets which requests it has answered, as it does after a day."""
+        with closing(self._connection()) as database, database:
+            database.execute("DELETE FROM pretixapi_apicall")
+
     def resize(self, date: str, size: int) -> None:
         """The date has so many places from now on."""
         self._change("UPDATE pretixbase_quota SET size = ? WHERE subevent_id = ?", size, date)

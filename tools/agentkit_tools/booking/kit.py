@@ -90,7 +90,6 @@ class Booking:
             until = ctx.started_at + timedelta(minutes=minutes)
             what = (product_id, option_id, availability_id, places)
             known = await self._provider.reserve(Order(uuid, *what, minutes, until, ctx.action))
-        _check_unchanged(known, availability_id, places)
         if known.is_over:
             raise ToolFailed(f"nothing is held any more: the booking is {known.status}; reserve again", ever=True)
         return known

@@ -1,7 +1,8 @@
 """A booking server over HTTP: requests whose errors say what they prove."""
 
 import ssl
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Generator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -25,6 +26,23 @@ class Refused(ToolFailed):
         super().__init__(f"the booking server refuses ({code or status}): {message}")
         self.status = status
         self.code = code
+
+
+class Unread(Exception):
+    """Something was done, and what became of it could not be read."""
+
+
+@contextmanager
+def after_a_change() -> Generator[None]:
+    """Around what follows a change: that it fails is no proof that nothing happened.
+
+    Raises:
+        Unread: in the place of `ToolFailed`.
+    """
+    try:
+        yield
+    except ToolFailed as error:
+        raise Unread(f"the change may have been made, and could not be seen: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from agentkit_tools.booking.pretix.documents import (
 from agentkit_tools.booking.pretix.shop import Shop, worded
 from agentkit_tools.booking.provider import Contact, Order, Price, Promises
 from agentkit_tools.booking.reservation import OVER, Availability, Product, Reservation
-from agentkit_tools.booking.server import Refused, Server
+from agentkit_tools.booking.server import Refused, Server, after_a_change
 from agentkit_tools.secrecy import require_https
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ34567890"
@@ -108,13 +108,15 @@ class Pretix(BaseModel):
         """A pending order under our own code. When the shop refuses, the code tells whether it already has it."""
         body = self._body(order)
         try:
-            return await self._read(await self._shop.change(OrderDocument, "POST", "orders", body=body))
+            made = await self._shop.change(OrderDocument, "POST", "orders", body=body)
         except Refused:
             if known := await self.find(order.uuid):
                 return known
             raise
         except httpx.HTTPStatusError as broken:
             return await self._after(broken, order.uuid)
+        with after_a_change():
+            return await self._read(made)
 
     async def _after(self, broken: httpx.HTTPStatusError, uuid: str) -> Reservation:
         """What a request has left that ended in pretix's own 500, as in a crowd; a gateway's 502 ends nothing."""
@@ -132,7 +134,9 @@ class Pretix(BaseModel):
         """Until the end of a day: pretix knows nothing finer."""
         day = until.astimezone(ZoneInfo((await self._event()).timezone)).date()
         body = {"expires": day.isoformat()}
-        return await self._read(await self._shop.change(OrderDocument, "POST", "orders", uuid, "extend", body=body))
+        extended = await self._shop.change(OrderDocument, "POST", "orders", uuid, "extend", body=body)
+        with after_a_change():
+            return await self._read(extended)
 
     async def confirm(self, uuid: str, contact: Contact, price: Price, reference: str) -> Reservation:
         """Says whom it is for and who confirms, then confirms the payment that waits for exactly this price."""
@@ -143,11 +147,13 @@ class Pretix(BaseModel):
             raise ToolFailed(f"no payment of {price} waits on this order: it costs {before.total} now, {elsewhere}")
         await self._note(before, {"confirmed": reference}, contact)
         await self._pay(uuid, payment)
-        after = await self._shop.order(uuid)
-        if after.booking_status != "CONFIRMED":
-            what_now = f"the order is {after.booking_status} and costs {after.total} now; ask the shop"
-            raise ToolPartial(f"{price} is paid, but {what_now}", await self._read(after))
-        return await self._read(after)
+        with after_a_change():
+            order = await self._shop.order(uuid)
+            after = await self._read(order)
+        if after.status != "CONFIRMED":
+            what_now = f"the order is {after.status} and costs {order.total} now; ask the shop"
+            raise ToolPartial(f"{price} is paid, but {what_now}", after)
+        return after
 
     async def quote_cancellation(self, uuid: str) -> Quote:
         """By the shop's rules for its buyers; the fee is ours to say, and is said when cancelling."""
@@ -163,10 +169,11 @@ class Pretix(BaseModel):
             fee = await self._fee(before, max_fee)
             await self._note(before, {"cancelled": reference})
             await self._give_up(before, reason, fee)
-        after = await self._shop.order(uuid)
-        if after.marks.get("cancelled") == reference and after.owed > 0:
-            await self._refund(after, reference)
-        return await self._read(after)
+        with after_a_change():
+            after = await self._shop.order(uuid)
+            if after.marks.get("cancelled") == reference and after.owed > 0:
+                await self._refund(after, reference)
+            return await self._read(after)
 
     def _body(self, order: Order) -> dict[str, Any]:
         """The same bytes at every attempt."""
@@ -202,7 +209,9 @@ class Pretix(BaseModel):
         try:
             await self._shop.change(PaymentDocument, "POST", *path, body={"send_email": False})
         except Refused:
-            if (await self._shop.order(uuid)).open_payment(payment.amount):
+            with after_a_change():
+                order = await self._shop.order(uuid)
+            if order.open_payment(payment.amount):
                 raise
 
     async def _fee(self, order: OrderDocument, max_fee: Decimal | None) -> Decimal:
