@@ -36,20 +36,21 @@ async def _tool(name: str, entry: Entry, options: argparse.Namespace) -> dict[st
     found: dict[str, dict[str, Any]] = {}
     async with trials_of(entry.staging()) as trials:
         for fault in options.faults:
-            for way, tried in _ways(trials, fault, entry, options.trials).items():
+            for way, tried in _ways(trials, fault, entry, options).items():
                 _say(f"{name}: {fault} ({way})")
                 found.setdefault(fault, {})[way] = (await tried).as_data()
     return found
 
 
-def _ways(trials: Trials, fault: str, entry: Entry, wanted: int) -> dict[str, Awaitable[Tally]]:
+def _ways(trials: Trials, fault: str, entry: Entry, options: argparse.Namespace) -> dict[str, Awaitable[Tally]]:
     """How the fault is tried on this tool; not at all where it cannot happen to it."""
+    wanted, naive = options.trials, options.naive or options.trials
     if fault in KINDS:
-        return {"road": trials.road(fault, wanted), "naive": trials.naive(fault, wanted)}
+        return {"road": trials.road(fault, wanted), "naive": trials.naive(fault, naive)}
     if fault == "stale key" and entry.forget is not None:
         return {"road": trials.forgotten(wanted, entry.forget)}
     if fault == "edited before undo" and entry.edited:
-        blindly = {"naive": trials.edited(wanted, entry.overwrite)} if entry.overwrite else {}
+        blindly = {"naive": trials.edited(naive, entry.overwrite)} if entry.overwrite else {}
         return {"road": trials.edited(wanted), **blindly}
     if fault == "five at once" and entry.raced:
         return {"road": trials.raced(wanted)}
@@ -79,6 +80,7 @@ def _options() -> argparse.Namespace:
     more = ("stale key", "edited before undo", "five at once")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--trials", type=int, default=100, help="for each tool and fault, in which it was seen")
+    parser.add_argument("--naive", type=int, help="as many of the naive ones; as --trials if not given")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
     parser.add_argument("--faults", nargs="+", choices=(*KINDS, *more), default=[*KINDS, *more])
     return parser.parse_args()

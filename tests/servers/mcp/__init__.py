@@ -1,7 +1,10 @@
 """An MCP server over stdio that keeps notes in a file, lies in its hints, and breaks when it is told to."""
 
 import json
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +20,16 @@ class Notes:
 
     command: list[str]
     folder: Path = field(repr=False)
+
+    @contextmanager
+    def over_http(self, port: int) -> Generator[str]:
+        """Run it on 127.0.0.1, where clients do not start it themselves; gives the URL."""
+        with subprocess.Popen([*self.command, str(port)], stderr=subprocess.DEVNULL) as process:
+            try:
+                _wait_until(port, process)
+                yield f"http://127.0.0.1:{port}/mcp"
+            finally:
+                process.kill()
 
     def kept(self) -> list[dict[str, Any]]:
         """Every note in the file, the oldest first."""
@@ -44,3 +57,21 @@ def running(folder: Path) -> Generator[Notes]:
     """Nothing runs yet: a stdio server is started by its client."""
     folder.mkdir(parents=True, exist_ok=True)
     yield Notes([sys.executable, str(PROGRAM), str(folder)], folder)
+
+
+def free_port() -> int:
+    """One that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_until(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise RuntimeError(f"the notes server does not listen on port {port}")

@@ -1,4 +1,7 @@
-"""The server's program: `python notes.py FOLDER` speaks MCP on its standard input and output."""
+"""The server's program: `python notes.py FOLDER` speaks MCP on its standard input and output.
+
+`python notes.py FOLDER PORT` speaks it over HTTP, on 127.0.0.1.
+"""
 
 import asyncio
 import json
@@ -7,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from mcp_types import (
     CallToolRequestParams,
     CallToolResult,
@@ -111,7 +115,7 @@ def _add(given: dict[str, Any], params: CallToolRequestParams) -> int:
     if same:
         return same[0]["id"]
     meta = dict(params.meta or {})
-    note = {**given, "id": len(notes) + 1, "tool": params.name, "key": meta.get("io.agentkit/key")}
+    note: dict[str, Any] = {**given, "id": len(notes) + 1, "tool": params.name, "key": meta.get("io.agentkit/key")}
     _keep([*notes, note])
     return note["id"]
 
@@ -142,6 +146,10 @@ async def main() -> None:
         file.write(json.dumps({"pid": os.getpid(), "environment": sorted(os.environ)}) + "\n")
     print("notes: ready", file=sys.stderr, flush=True)
     server = Server("notes", version="1", on_list_tools=list_tools, on_call_tool=call_tool)
+    if len(sys.argv) > 2:
+        config = uvicorn.Config(server.streamable_http_app(), "127.0.0.1", int(sys.argv[2]), log_level="warning")
+        await uvicorn.Server(config).serve()
+        return
     async with stdio_server() as (read, write):
         await server.run(read, write, server.create_initialization_options())
 

@@ -1,6 +1,7 @@
 """An agent's tools for MCP clients: each call goes down the road, and only what is done is a success."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+import uvicorn
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
@@ -28,9 +30,11 @@ from agentkit import (
     ToolFailed,
     tool,
 )
+from agentkit.action import Outcome
+from agentkit.errors import InvalidTool
 from agentkit.policy.packs import PolicyText
 from agentkit.settings import Settings
-from agentkit_tools.mcp import Declaration, McpExport, McpServer
+from agentkit_tools.mcp import Declaration, Exported, McpExport, McpServer
 
 KEY = "io.agentkit/key"
 POLICY = PolicyText(
@@ -136,6 +140,15 @@ async def test_the_exact_declarations_are_told_beside_the_hints() -> None:
 # What a call answers -----------------------------------------------------------------------------------------------
 
 
+def test_a_tool_that_has_the_name_clients_ask_by_is_not_exported() -> None:
+    @tool("agentkit.outcome")
+    async def outcome(ctx: ToolContext) -> None:
+        """Pretend."""
+
+    with pytest.raises(InvalidTool, match=r"'agentkit.outcome' cannot be exported"):
+        McpExport(Agent(tools=[outcome], journal="memory:"))
+
+
 async def test_what_is_done_is_a_success_with_the_tools_own_result() -> None:
     desk = Desk()
     async with client_of(desk) as (client, _):
@@ -221,6 +234,20 @@ async def test_a_client_that_would_answer_everything_is_never_asked_anything() -
     assert asked == []
 
 
+async def test_a_client_asks_by_its_key_how_its_call_stands_and_about_no_calls_of_others() -> None:
+    async with client_of(Desk()) as (client, agent):
+        await write(client, "hello", "k1")
+        done = await client.call_tool("agentkit.outcome", {"key": "k1"})
+        unknown = await client.call_tool("agentkit.outcome", {"key": "k2"})
+        await agent.act(agent.toolbox.named("desk.write")(text="private"), run="mine")
+        other = await client.call_tool("agentkit.outcome", {"action": await _action(agent, "mine")})
+
+    assert (done.structured_content["status"], done.structured_content["result"]) == ("done", {"number": 1})
+    assert (unknown.is_error, unknown.structured_content["status"]) == (True, "unknown")
+    assert other.is_error
+    assert "no call of an MCP client has begun" in str(other.content)
+
+
 # Repeated calls ----------------------------------------------------------------------------------------------------
 
 
@@ -281,44 +308,92 @@ when { context.args.text != "forbidden" && (context.args.text != "ask me" || con
 """
 agent = Agent(tools=[write], policy=PolicyText("desk", POLICY), journal="sqlite:///acts.db", name="desk")
 '''
-SERVE = "import sys; from agentkit_tools.mcp.command import serve; sys.exit(serve('app:agent'))"
+AGENTKIT = str(Path(sys.executable).with_name("agentkit"))
+
+
+def far(folder: Path, **options: Any) -> McpServer:
+    """The app, exported by the installed command, as a near agent imports it."""
+    (folder / "app.py").write_text(APP)
+    declare = {"desk.write": Declaration(repeat=Exported())}
+    return McpServer("far", command=[AGENTKIT, "mcp-serve", "app:agent"], folder=folder, declare=declare, **options)
 
 
 @pytest.mark.servers
-async def test_our_tools_exported_and_imported_again_over_stdio_stay_on_both_roads(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(APP)
-    root = Path(__file__).parents[3]
-    path = ":".join(str(root / part) for part in ("", "tools", "sandbox"))
-    declare = {
-        "desk.write": Declaration(
-            repeat=Keyed(timedelta(days=365)),
-            did_nothing=lambda answer: _status(answer) in ("refused", "failed"),
-        )
-    }
-    desk = McpServer(
-        "far", command=[sys.executable, "-c", SERVE], folder=tmp_path, env={"PYTHONPATH": path}, declare=declare
-    )
+async def test_our_tools_exported_and_imported_again_over_stdio_stay_on_both_roads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentkit.execution.look.PROBE_AGAIN", timedelta(milliseconds=100))
+    desk = far(tmp_path)
     hasty = Settings(patience=timedelta(milliseconds=1))
     async with desk, Agent(tools=desk, policy="unsafe_allow_all", journal="memory:", settings=hasty) as near:
         done = await near.act(desk["desk.write"](text="hello"))
         refused = await near.act(desk["desk.write"](text="forbidden"))
         waiting = await near.act(desk["desk.write"](text="ask me"), run="asking")
 
-        async with _app(tmp_path) as far:
-            [question] = await far.waiting()
+        # More often than an action may be attempted: asking is no attempt.
+        action = await _action(near, "asking")
+        still = [await _later(near, action) for _ in range(7)]
+        async with _app(tmp_path) as journal:
+            [question] = await journal.waiting()
             await question.approve(by="ann@example.org")
-        while not (later := await near.advance(await _action(near, "asking"))).final:
-            await asyncio.sleep(0.1)
+        while not (later := await _later(near, action)).final:
+            pass
 
     assert done.value is not None
     assert done.value.structured["result"] == 1  # type: ignore[index]
     assert (refused.status, waiting.status) == ("failed", "unsettled")
-    assert later.status == "done"
+    assert {outcome.status for outcome in still} == {"unsettled"}
+    assert f"waiting, action {question.action}, questions ['{question.id}']" in waiting.reason
+    assert (later.status, later.reason) == ("done", "found in the world")
     assert (tmp_path / "lines.txt").read_text() == "hello\nask me\n"
 
 
-def _status(answer: Any) -> str:
-    return answer.structured["status"] if isinstance(answer.structured, dict) else ""
+@pytest.mark.parametrize(
+    ("text", "status", "effects"), [("impossible", "failed", 0), ("explode", "unsettled", 1), ("hello", "done", 1)]
+)
+async def test_what_another_agent_says_about_its_action_decides_ours(text: str, status: str, effects: int) -> None:
+    desk = Desk()
+    hasty = Settings(patience=timedelta(milliseconds=1))
+    declare = {"desk.write": Declaration(repeat=Exported())}
+    exported = Agent(tools=desk.tools, policy=POLICY, journal="memory:", name="desk")
+    async with (
+        exported,
+        over_http(exported) as url,
+        McpServer("far", url=url, declare=declare) as there,
+        Agent(tools=there, policy="unsafe_allow_all", journal="memory:", settings=hasty) as near,
+    ):
+        outcome = await near.act(there["desk.write"](text=text))
+
+    assert outcome.status == status
+    assert len(desk.lines) == effects
+
+
+async def test_a_client_over_http_is_told_and_served_the_same(tmp_path: Path) -> None:
+    desk = Desk()
+    agent = Agent(tools=desk.tools, policy=POLICY, journal="memory:", name="desk")
+    async with agent, over_http(agent) as url, Client(url) as client:
+        names = {each.name for each in (await client.list_tools()).tools}
+        answers = [await write(client, "hello", "k1"), await write(client, "hello", "k1")]
+        waiting = await write(client, "ask me")
+
+    assert names == {*(tool.name for tool in desk.tools), "agentkit.outcome"}
+    assert [answer.structured_content["result"] for answer in answers] == [{"number": 1}, {"number": 1}]
+    assert waiting.structured_content["status"] == "waiting"
+    assert desk.lines == ["hello"]
+
+
+@asynccontextmanager
+async def over_http(agent: Agent) -> AsyncGenerator[str]:
+    """The agent's export on 127.0.0.1, in this process."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        app = McpExport(agent).server.streamable_http_app()
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
+        finally:
+            server.should_exit = True
+            await serving
 
 
 @asynccontextmanager
@@ -333,6 +408,11 @@ async def _app(folder: Path) -> AsyncGenerator[Agent]:
     journal = f"sqlite:///{folder / 'acts.db'}"
     async with Agent(tools=[write], policy="unsafe_allow_all", journal=journal, name="desk") as agent:
         yield agent
+
+
+async def _later(agent: Agent, action: str) -> Outcome[Any]:
+    await asyncio.sleep(0.11)
+    return await agent.advance(action)
 
 
 async def _action(agent: Agent, run: str) -> str:

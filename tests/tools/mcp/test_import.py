@@ -1,5 +1,6 @@
 """Tools of a real MCP server over stdio: what is believed, what a call proves, and what the world looks like after."""
 
+import asyncio
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +12,8 @@ from agentkit import Agent, Blind, ExactInverse, Idempotent, Irreversible, Keyed
 from agentkit.errors import InvalidPolicy, InvalidTool
 from agentkit.policy.packs import PolicyText
 from agentkit.policy.schema import groups_of
-from agentkit_tools.mcp import Answer, Declaration, McpServer, Pins
-from tests.servers.mcp import Notes
+from agentkit_tools.mcp import Answer, Declaration, Exported, McpServer, Pins
+from tests.servers.mcp import Notes, free_port
 
 pytestmark = pytest.mark.servers
 
@@ -42,25 +43,23 @@ async def test_a_tool_of_a_server_is_called_with_its_own_arguments_and_answers_i
     assert (note["title"], note["pages"], note["from"]) == ("Plans", 3, {"city": "Rome"})
 
 
-@pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        ({"title": 5}, "title: 5 is not of type 'string'"),
-        ({"title": "x", "pages": "5"}, "pages: '5' is not of type 'integer'"),
-        ({"title": "x", "pages": 5.0}, "pages: 5.0 is not of type 'integer'"),
-        ({"title": "x", "color": "red"}, "'color' was unexpected"),
-        ({"title": "x", "from": {"city": "Rome", "zip": "1"}}, "'zip' was unexpected"),
-        ({}, "'title' is a required property"),
-    ],
-)
-async def test_arguments_that_do_not_fit_the_servers_schema_never_leave(
-    server: Notes, arguments: dict[str, Any], problem: str
-) -> None:
-    async with imported(server) as notes, acting(notes) as agent:
-        outcome = await agent.act(notes["add"](**arguments))
+UNFIT: list[tuple[dict[str, Any], str]] = [
+    ({"title": 5}, "title: 5 is not of type 'string'"),
+    ({"title": "x", "pages": "5"}, "pages: '5' is not of type 'integer'"),
+    ({"title": "x", "pages": 5.0}, "pages: 5.0 is not of type 'integer'"),
+    ({"title": "x", "color": "red"}, "'color' was unexpected"),
+    ({"title": "x", "from": {"city": "Rome", "zip": "1"}}, "'zip' was unexpected"),
+    ({}, "'title' is a required property"),
+]
 
-    assert outcome.status == "refused"
-    assert problem in outcome.reason
+
+async def test_arguments_that_do_not_fit_the_servers_schema_never_leave(server: Notes) -> None:
+    async with imported(server) as notes, acting(notes) as agent:
+        for arguments, problem in UNFIT:
+            outcome = await agent.act(notes["add"](**arguments))
+            assert outcome.status == "refused"
+            assert problem in outcome.reason
+
     assert server.kept() == []
 
 
@@ -105,6 +104,32 @@ async def test_a_server_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
     with pytest.raises(InvalidTool, match="its last words: no licence"):
         async with McpServer("none", command=ending):
             pass
+
+
+async def test_whoever_is_cancelled_while_a_server_starts_leaves_no_process_behind(server: Notes) -> None:
+    starting = asyncio.create_task(imported(server).look())
+    while not server.starts():
+        await asyncio.sleep(0.001)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+    assert not _alive(server.starts()[0]["pid"])
+
+
+async def test_a_server_that_runs_elsewhere_is_used_over_http(server: Notes) -> None:
+    port = free_port()
+    with server.over_http(port) as url:
+        async with McpServer("notes", url=url, headers={"Authorization": "Bearer x"}) as notes, acting(notes) as agent:
+            done = await agent.act(notes["add"](title="x"))
+            server.arm("die_after")
+            lost = await agent.act(notes["add"](title="y"))
+            away = await agent.act(notes["add"](title="z"))
+            with server.over_http(port):
+                back = await agent.act(notes["add"](title="z"))
+
+    assert [done.status, lost.status, away.status, back.status] == ["done", "in_doubt", "failed", "done"]
+    assert [note["title"] for note in server.kept()] == ["x", "y", "z"]
 
 
 # What is believed --------------------------------------------------------------------------------------------------
@@ -184,6 +209,9 @@ async def test_a_declaration_about_something_that_is_not_there_is_refused(server
     with pytest.raises(InvalidTool, match="you declared 'add': there is no argument 'titel'"):
         async with imported(server, declare={"add": Declaration(bound=["titel"])}):
             pass
+    with pytest.raises(InvalidTool, match="you declared 'add' as Exported, but 'notes' is no export"):
+        async with imported(server, declare={"add": Declaration(repeat=Exported())}):
+            pass
     assert all(not _alive(start["pid"]) for start in server.starts())
 
 
@@ -232,26 +260,23 @@ async def test_an_undeclared_tool_waits_for_a_person_under_the_supervised_policy
 # What a call proves ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("fault", "effects", "words"),
-    [
-        ("die_before", 0, "the server ended, or the line broke"),
-        ("die_after", 1, "the server ended, or the line broke"),
-        ("error_after", 1, "something went wrong"),
-        ("invalid_after", 1, "error -32602"),
-        ("ask", 1, ""),
-    ],
-)
-async def test_an_error_of_any_kind_during_a_blind_call_is_in_doubt(
-    server: Notes, fault: str, effects: int, words: str
-) -> None:
-    async with imported(server) as notes, acting(notes) as agent:
-        server.arm(fault)
-        outcome = await agent.act(notes["add"](title="x"))
+FAULTS = [
+    ("die_before", 0, "the server ended, or the line broke"),
+    ("die_after", 1, "the server ended, or the line broke"),
+    ("error_after", 1, "something went wrong"),
+    ("invalid_after", 1, "error -32602"),
+    ("ask", 1, "error"),
+]
 
-    assert outcome.status == "in_doubt"
-    assert words in outcome.evidence["error"]
-    assert len(server.kept()) == effects
+
+async def test_an_error_of_any_kind_during_a_blind_call_is_in_doubt(server: Notes) -> None:
+    async with imported(server) as notes, acting(notes) as agent:
+        for fault, effects, words in FAULTS:
+            server.arm(fault)
+            outcome = await agent.act(notes["add"](title=fault))
+            assert outcome.status == "in_doubt"
+            assert words in outcome.evidence["error"]
+            assert len([note for note in server.kept() if note["title"] == fault]) == effects
 
 
 async def test_a_slow_call_is_in_doubt_and_the_server_can_still_be_used(server: Notes) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final
 from mcp_types import METHOD_NOT_FOUND, PARSE_ERROR, AudioContent, CallToolResult, ImageContent, TextContent
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
-from agentkit_tools.mcp.schema import JsonSchema, problem_with
+from agentkit_tools.mcp.fitting import problem_with
+from agentkit_tools.mcp.schema import JsonSchema
 
 NOTHING_HAPPENED: Final = frozenset({METHOD_NOT_FOUND, PARSE_ERROR})
 """JSON-RPC errors after which no tool was called.

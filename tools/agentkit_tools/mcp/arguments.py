@@ -7,7 +7,8 @@ from typing import Any, ClassVar, cast
 from pydantic import ConfigDict, JsonValue, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 
-from agentkit_tools.mcp.schema import JsonSchema, for_policies, problem_with
+from agentkit_tools.mcp.fitting import problem_with
+from agentkit_tools.mcp.schema import JsonSchema, for_policies
 
 
 class Arguments(RootModel[dict[str, JsonValue]]):

@@ -35,7 +35,7 @@ def pin(
 ) -> int:
     """Show what an MCP server says about its tools beside what was pinned, and pin it."""
     # The SDK takes half a second to import: only these commands pay for it.
-    from agentkit_tools.mcp.pins import Pins
+    from agentkit_tools.mcp import Pins
 
     found = _server(server)
     now = asyncio.run(found.look())
@@ -53,7 +53,7 @@ def pin(
 
 
 async def _serve(agent: "Agent") -> None:
-    from agentkit_tools.mcp.export import McpExport  # heavy, see above
+    from agentkit_tools.mcp import McpExport  # heavy, see above
 
     async with agent:
         tell(f"serving {len(list(agent.toolbox))} tools of {agent.principal} on standard input and output")
@@ -77,7 +77,7 @@ def _show(known: "Pinned | None", now: "Pinned") -> bool:
 
 
 def _server(reference: str) -> "McpServer":
-    from agentkit_tools.mcp.server import McpServer  # heavy, see above
+    from agentkit_tools.mcp import McpServer  # heavy, see above
 
     module, _, name = reference.partition(":")
     if str(Path.cwd()) not in sys.path:

@@ -96,7 +96,8 @@ class Url:
     async def open(self) -> AsyncGenerator[Any]:
         """A session; it is ended on closing."""
         async with (
-            httpx2.AsyncClient(headers=self._headers, timeout=PATIENCE) as client,
+            # A call may take as long as its tool may; everything else has its own limit.
+            httpx2.AsyncClient(headers=self._headers, timeout=httpx2.Timeout(PATIENCE, read=None)) as client,
             streamable_http_client(self.words[0], http_client=client) as streams,
         ):
             yield streams
@@ -182,12 +183,19 @@ class Connection:
                 opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
                 self._stop = asyncio.Event()
                 self._owner = asyncio.create_task(self._own(self._stop, opened.set_result))
-                opening = asyncio.ensure_future(opened)
-                await asyncio.wait({opening, self._owner}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-                if not opened.done():
-                    await self._give_up(self._owner)
+                await self._until(opened, self._owner)
                 self._client = opened.result()
             return self._client
+
+    async def _until(self, opened: asyncio.Future[Client], owner: asyncio.Task[None]) -> None:
+        try:
+            await asyncio.wait({opened, owner}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            if not opened.done():
+                await self._give_up(owner)
+        except BaseException:  # Also whoever is cancelled here must not leave a process behind.
+            owner.cancel()
+            await asyncio.gather(owner, return_exceptions=True)
+            raise
 
     async def _own(self, stop: asyncio.Event, opened: Callable[[Client], None]) -> None:
         # No callbacks: the server is told that we answer no sampling, no elicitation and no roots, and gets errors.

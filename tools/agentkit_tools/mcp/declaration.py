@@ -21,6 +21,8 @@ from agentkit.errors import InvalidTool
 from agentkit.label import Bound, Content, Destination, Handle, Marker
 from agentkit.tool import ToolContext
 from agentkit_tools.mcp.answer import Answer
+from agentkit_tools.mcp.connection import Connection
+from agentkit_tools.mcp.exported import Exported
 
 T = TypeVar("T")
 
@@ -33,7 +35,7 @@ class Declaration:
     `Effect` whose `arguments` are by name and whose `result` is an `Answer`.
     """
 
-    repeat: Repeat = field(default_factory=Blind)
+    repeat: Repeat | Exported = field(default_factory=Blind)
     undo: Undo = field(default_factory=Irreversible)
     bound: Sequence[str] = ()
     content: Sequence[str] = ()
@@ -63,9 +65,11 @@ class Declaration:
         """The marks by path in the `Answer`."""
         return {f"structured.{path}": Handle for path in self.handles}
 
-    def marked_repeat(self) -> Repeat:
+    def marked_repeat(self, connection: Connection) -> Repeat:
         """As declared, and marked: an imported tool calls the point of no return just before it sends anything."""
         match self.repeat:
+            case Exported():
+                return self.repeat.asking(connection)
             case Checkable() | Findable():
                 return replace(self.repeat, probe=_by_name(self.repeat.probe), marked=True)
             case Blind():

@@ -22,7 +22,7 @@ from agentkit.tool import ToolSource
 OUTCOME: Final = "agentkit.outcome"
 META: Final = "io.agentkit/"
 STATUSES: Final = [
-    "done", "refused", "failed", "partial", "in_doubt", "waiting", "held", "unsettled", "claimed",
+    "done", "refused", "failed", "partial", "in_doubt", "waiting", "held", "unsettled", "claimed", "unknown",
 ]  # fmt: skip
 
 
@@ -45,8 +45,12 @@ def outcome_tool() -> Described:
         description="How an earlier call stands now: done, still waiting for a person, refused. It starts nothing new.",
         input_schema={
             "type": "object",
-            "properties": {"action": {"type": "string", "description": "The `action` of an earlier call."}},
-            "required": ["action"],
+            "properties": {
+                "action": {"type": "string", "description": "The `action` of an earlier call."},
+                "key": {"type": "string", "description": "Or the `io.agentkit/key` that it was called with."},
+            },
+            "minProperties": 1,
+            "maxProperties": 1,
             "additionalProperties": False,
         },
         output_schema=_envelope({}),

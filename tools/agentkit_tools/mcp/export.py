@@ -20,15 +20,17 @@ from agentkit.action import Outcome
 from agentkit.agent import Agent
 from agentkit.call import Proposal, Slot
 from agentkit.canonical import digest
-from agentkit.errors import AgentkitError, InvalidToolCall, NotFound
+from agentkit.errors import AgentkitError, InvalidTool, InvalidToolCall, NotFound
 from agentkit.execution.forward import call_of
 from agentkit.journal.ledger import new_id
 from agentkit_tools.mcp.described import OUTCOME, described, outcome_tool
-from agentkit_tools.mcp.told import error_told, told
+from agentkit_tools.mcp.told import error_told, never_heard_of, told
 
 KEY: Final = "io.agentkit/key"
 """In the `_meta` of a call: two calls with one key are one action, whatever happened to the first."""
 LONGEST_KEY: Final = 200
+RUN: Final = "r-mcp"
+"""Begins the name of every run that a client has started; it is told about no others."""
 
 
 class McpExport:
@@ -39,6 +41,8 @@ class McpExport:
     """
 
     def __init__(self, agent: Agent) -> None:
+        if any(tool.name == OUTCOME for tool in agent.toolbox):
+            raise InvalidTool(f"a tool called '{OUTCOME}' cannot be exported: clients ask by that name; rename it")
         self._agent = agent
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self.server: Server[dict[str, Any]] = Server(
@@ -65,12 +69,15 @@ class McpExport:
 
     async def _perform(self, proposal: Proposal[Any], key: str | None) -> CallToolResult:
         self._known(proposal.tool)
-        run = f"r-mcp-{digest([self._agent.principal, key])[:16]}" if key else new_id("r")
-        slot = Slot(run, 0, 0)
+        slot = self._slot(key) if key else Slot(new_id(RUN), 0, 0)
+        run = slot.run
         turn = self._turns.setdefault(run, asyncio.Lock())  # lives as long as somebody holds it
         async with turn:
             outcome = await self._begun(proposal, slot) or await self._agent.act(proposal, run=run)
         return await self._told(slot.action_id, outcome)
+
+    def _slot(self, key: str) -> Slot:
+        return Slot(f"{RUN}-{digest([self._agent.principal, key])[:16]}", 0, 0)
 
     async def _begun(self, proposal: Proposal[Any], slot: Slot) -> Outcome | None:
         """How the action of this key stands, taken as far as it can go now; None if there is none yet."""
@@ -85,10 +92,24 @@ class McpExport:
     async def _outcome(self, arguments: dict[str, Any]) -> CallToolResult:
         match arguments:
             case {"action": str(id)} if len(arguments) == 1:
-                record = await self._agent.journal.action(id)
-                return await self._told(id, await self._forward(id, record.run))
+                return await self._standing(id)
+            case {"key": str(key)} if len(arguments) == 1:
+                return await self._of_key(self._slot(key))
             case _:
-                raise MCPError(INVALID_PARAMS, f"{OUTCOME} takes one argument, 'action': the id from an earlier call")
+                words = "the 'action' of an earlier call, or the 'key' that it was called with"
+                raise MCPError(INVALID_PARAMS, f"{OUTCOME} takes one argument: {words}")
+
+    async def _of_key(self, slot: Slot) -> CallToolResult:
+        try:
+            return await self._standing(slot.action_id)
+        except NotFound:
+            return never_heard_of(slot.action_id, slot.run)
+
+    async def _standing(self, action: str) -> CallToolResult:
+        record = await self._agent.journal.action(action)
+        if not record.run.startswith(f"{RUN}-"):
+            raise NotFound(f"no call of an MCP client has begun the action {action}")
+        return await self._told(action, await self._forward(action, record.run))
 
     async def _forward(self, action: str, run: str) -> Outcome:
         outcome = await self._agent.advance(action)

@@ -17,8 +17,9 @@ from agentkit_tools.mcp.answer import NOTHING_HAPPENED, Answer, ErrorAnswer, ans
 from agentkit_tools.mcp.arguments import Arguments, Keywords
 from agentkit_tools.mcp.connection import Connection, Unreachable
 from agentkit_tools.mcp.declaration import Declaration
+from agentkit_tools.mcp.exported import Exported, ended
 from agentkit_tools.mcp.pins import fingerprint
-from agentkit_tools.mcp.schema import JsonSchema, closed, usable
+from agentkit_tools.mcp.schema import JsonSchema, closed, for_policies, usable
 
 LONGEST_DESCRIPTION = 4000
 
@@ -39,6 +40,7 @@ def imported(
         InvalidTool: its schema cannot be used, or you declared something about arguments that it does not have.
     """
     schema = closed(usable(described.input_schema))
+    for_policies(schema)  # here it is this tool that is refused, and not the agent that does not start
     output = usable(described.output_schema) if described.output_schema is not None else None
     says = declared or _believed(described, pinned)
     name = name_of(server, described.name)
@@ -51,7 +53,7 @@ def imported(
         signature=Keywords(),
         arguments=Arguments.of(name, _without(schema, says.key_argument)),
         result=answers(output),
-        repeat=says.marked_repeat(),
+        repeat=says.marked_repeat(connection),
         undo=says.named_undo(),
         timeout=says.timeout,
         declared=declared is not None or isinstance(says.repeat, ReadOnly),
@@ -132,6 +134,8 @@ class _Sending:
         return answer
 
     def _error(self, answer: Answer) -> Exception:
+        if isinstance(self.says.repeat, Exported):
+            return ended(answer)
         words = visible(answer.text)[:2000] or "(no words)"
         if self.says.did_nothing and self.says.did_nothing(answer):
             return ToolFailed(f"the server says: {words}")

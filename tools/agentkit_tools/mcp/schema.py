@@ -1,59 +1,49 @@
 """A server's JSON Schema, made safe to use: closed, without references to elsewhere, and readable for policies."""
 
 import json
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
-import jsonschema
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+from jsonschema import Draft202012Validator, SchemaError
 
 from agentkit.errors import InvalidTool
+from agentkit_tools.mcp.fitting import pattern
 
 JsonSchema: TypeAlias = dict[str, Any]
 
 LARGEST: Final = 200_000
 """Characters of one schema as JSON."""
 DEEPEST: Final = 50
+WIDEST: Final = 5_000
+"""Fields of one schema for policies, when everything it refers to is written out."""
 _ONE: Final = ("items", "additionalProperties", "contains", "unevaluatedItems", "propertyNames")
-_MANY: Final = ("properties", "patternProperties")
 _MIXED: Final = ("allOf", "anyOf", "oneOf", "if", "then", "else", "$ref", "dependentSchemas")
 _OPEN: Final = ("additionalProperties", "unevaluatedProperties")
 
 
-def _whole(_: object, value: object) -> bool:
-    """5.0 is not 5: nothing is coerced."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-_Draft: Any = jsonschema.Draft202012Validator
-_validators: Any = jsonschema.validators
-_best_match: Any = cast("Any", jsonschema.exceptions).best_match
-_Strict: Any = _validators.extend(_Draft, type_checker=_Draft.TYPE_CHECKER.redefine("integer", _whole))
-_NOTHING_ELSE: Any = cast("Any", Registry)()
-"""The library would fetch a missing reference from the network; this one holds none and fetches none."""
+_WHOLE_LIMIT: Final = 2**53
+"""JSON spells larger whole numbers inexactly."""
 
 
 def usable(schema: JsonSchema) -> JsonSchema:
     """The schema, if it can be checked here and without asking anybody else.
 
     Raises:
-        InvalidTool: too large, no JSON Schema of draft 2020-12, or with a reference to another document.
+        InvalidTool: too large, no JSON Schema of draft 2020-12, with a reference to another document, or with a
+            pattern that could take for ever.
     """
     if _depth(schema) > DEEPEST or len(json.dumps(schema)) > LARGEST:
         raise InvalidTool(f"its schema is too large: at most {LARGEST} characters and {DEEPEST} levels are read")
     plain: JsonSchema = {word: _exact(value) for word, value in schema.items() if word != "$schema"}
     if elsewhere := [ref for ref in _references(plain) if not (isinstance(ref, str) and ref.startswith("#"))]:
         raise InvalidTool(f"its schema refers to another document, {elsewhere[0]!r}; only '#/...' is followed")
+    for expression in _patterns(plain):
+        pattern(expression)
     try:
-        _Draft.check_schema(plain)
-        for pattern in _patterns(plain):
-            re.compile(pattern)
-    except jsonschema.SchemaError as error:
+        Draft202012Validator.check_schema(plain)
+    except SchemaError as error:
         raise InvalidTool(f"its schema is no JSON Schema of draft 2020-12: {error.message}") from None
-    except re.error as error:
-        raise InvalidTool(f"its schema has a pattern that Python cannot read, {error.pattern!r}: {error}") from None
     return plain
 
 
@@ -63,26 +53,17 @@ def closed(schema: JsonSchema) -> JsonSchema:
     return root if any(word in root for word in (*_OPEN, *_MIXED)) else {**root, "additionalProperties": False}
 
 
-def problem_with(data: Any, schema: JsonSchema) -> str | None:
-    """What the schema has against a value, naming the field; None if nothing."""
-    try:
-        error: Any = _best_match(_Strict(schema, registry=_NOTHING_ELSE).iter_errors(data))
-    except Unresolvable as unresolvable:
-        return f"the schema refers to something that it does not hold: {unresolvable}"
-    except RecursionError:
-        return "the schema refers to itself without an end"
-    if error is None:
-        return None
-    where = ".".join(str(part) for part in error.absolute_path)
-    return f"{where}: {error.message[:500]}" if where else error.message[:500]
-
-
 def for_policies(schema: JsonSchema) -> JsonSchema:
-    """What a policy can rely on, in the few words that Cedar's types can be made from; the rest has no type."""
+    """What a policy can rely on, in the few words that Cedar's types can be made from; the rest has no type.
+
+    Raises:
+        InvalidTool: written out, the schema would be too large.
+    """
     properties = cast("dict[str, Any]", schema.get("properties", {}))
+    plain = _Plain(schema)
     return {
         "type": "object",
-        "properties": {name: _plain(each, schema, frozenset(), DEEPEST) for name, each in properties.items()},
+        "properties": {name: plain.of(each, frozenset(), DEEPEST) for name, each in properties.items()},
         "required": [name for name in schema.get("required", []) if name in properties],
     }
 
@@ -106,7 +87,7 @@ def _inside(schema: JsonSchema) -> JsonSchema:
     """The parts are closed, the whole is not: it may be one of several that describe the same value."""
     made: JsonSchema = {}
     for word, value in schema.items():
-        if word in _MANY:
+        if word == "properties":
             made[word] = {name: _closed(each) for name, each in value.items()}
         elif word in _ONE:
             made[word] = _closed(value)
@@ -130,30 +111,41 @@ def _part(schema: Any) -> Any:
 # For policies ------------------------------------------------------------------------------------------------------
 
 
-def _plain(schema: Any, root: JsonSchema, inside: frozenset[str], left: int) -> JsonSchema:
-    """Empty where Cedar has no type for it."""
-    if not isinstance(schema, dict) or left == 0:
-        return {}
-    given = cast("JsonSchema", schema)
-    if ref := given.get("$ref"):
-        return {} if ref in inside else _plain(_found(ref, root), root, inside | {ref}, left - 1)
-    if "anyOf" in given and "type" not in given:
-        return {"anyOf": [_plain(each, root, inside, left - 1) or {} for each in given["anyOf"]]}
-    kinds = given.get("type")
-    if isinstance(kinds, list):
-        return {"anyOf": [_plain({**given, "type": kind}, root, inside, left - 1) for kind in cast("list[str]", kinds)]}
-    match kinds:
-        case "string" | "integer" | "boolean" | "null":
-            return {"type": kinds}
-        case "array" if isinstance(given.get("items"), dict) and "prefixItems" not in given:
-            return {"type": "array", "items": _plain(given["items"], root, inside, left - 1)}
-        case "object" if "properties" in given:
-            fields = {name: _plain(each, root, inside, left - 1) for name, each in given["properties"].items()}
-            return {"type": "object", "properties": fields, "required": given.get("required", [])}
-        case None if "enum" in given and all(isinstance(value, str) for value in given["enum"]):
-            return {"type": "string"}
-        case _:
+@dataclass
+class _Plain:
+    root: JsonSchema
+    written: int = 0
+
+    def of(self, schema: Any, inside: frozenset[str], left: int) -> JsonSchema:
+        """Empty where Cedar has no type for it."""
+        self.written += 1
+        if self.written > WIDEST:
+            raise InvalidTool(f"its schema is too large: written out, it has more than {WIDEST} fields")
+        if not isinstance(schema, dict) or left == 0:
             return {}
+        given = cast("JsonSchema", schema)
+        if ref := given.get("$ref"):
+            return {} if ref in inside else self.of(_found(ref, self.root), inside | {ref}, left - 1)
+        if "anyOf" in given and "type" not in given:
+            return {"anyOf": [self.of(each, inside, left - 1) for each in given["anyOf"]]}
+        return self._typed(given, inside, left - 1)
+
+    def _typed(self, given: JsonSchema, inside: frozenset[str], left: int) -> JsonSchema:
+        match given.get("type"):
+            case list():
+                several = [{**given, "type": kind} for kind in given["type"]]
+                return {"anyOf": [self.of(each, inside, left) for each in several]}
+            case "string" | "integer" | "boolean" | "null" as kind:
+                return {"type": kind}
+            case "array" if isinstance(given.get("items"), dict) and "prefixItems" not in given:
+                return {"type": "array", "items": self.of(given["items"], inside, left)}
+            case "object" if "properties" in given:
+                fields = {name: self.of(each, inside, left) for name, each in given["properties"].items()}
+                return {"type": "object", "properties": fields, "required": given.get("required", [])}
+            case None if "enum" in given and all(isinstance(value, str) for value in given["enum"]):
+                return {"type": "string"}
+            case _:
+                return {}
 
 
 def _found(ref: str, root: JsonSchema) -> Any:
@@ -180,7 +172,7 @@ def _patterns(schema: Any) -> Iterator[str]:
         if word == "pattern" and isinstance(value, str):
             yield value
         if word == "patternProperties" and isinstance(value, dict):
-            yield from cast("JsonSchema", value)
+            raise InvalidTool("its schema names properties by patterns; that is not supported")
         yield from _patterns(value)
 
 
@@ -196,7 +188,8 @@ def _exact(value: Any) -> Any:
         return {word: _exact(each) for word, each in cast("JsonSchema", value).items()}
     if isinstance(value, list):
         return [_exact(each) for each in cast("list[Any]", value)]
-    return float(value) if _whole(None, value) and abs(value) > 2**53 else value
+    too_large = isinstance(value, int) and abs(value) > _WHOLE_LIMIT
+    return float(value) if too_large else value
 
 
 def _pairs(value: Any) -> list[tuple[Any, Any]]:

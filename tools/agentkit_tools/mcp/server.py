@@ -12,6 +12,8 @@ from agentkit.tool import Tool
 from agentkit_tools.mcp.answer import Answer
 from agentkit_tools.mcp.connection import Connection, Line, Process, Unreachable, Url
 from agentkit_tools.mcp.declaration import Declaration
+from agentkit_tools.mcp.described import OUTCOME
+from agentkit_tools.mcp.exported import Exported
 from agentkit_tools.mcp.imported import imported, name_of
 from agentkit_tools.mcp.pins import Pinned, Pins, difference, face
 
@@ -54,9 +56,8 @@ class McpServer:
 
     async def __aenter__(self) -> Self:
         pinned = Pins.read(self.pins).of(self.name, self._line.words)
-        described = await self.described()
         try:
-            self._import(described, pinned)
+            self._import(await self.described(), pinned)
         except BaseException:
             await self._connection.close()
             raise
@@ -110,6 +111,12 @@ class McpServer:
                 self.refused[each.name] = str(problem)
         if missing := sorted(self.declare.keys() - self.tools.keys()):
             raise InvalidTool(f"you declared '{missing[0]}': {self._why_not(missing[0])}")
+        self._check_exported({each.name for each in described})
+
+    def _check_exported(self, offered: set[str]) -> None:
+        exported = [name for name, declared in self.declare.items() if isinstance(declared.repeat, Exported)]
+        if exported and OUTCOME not in offered:
+            raise InvalidTool(f"you declared '{exported[0]}' as Exported, but '{self.name}' is no export of agentkit")
 
     def _imported(self, described: Described, pinned: Pinned | None) -> Tool[..., Answer]:
         known = pinned.tools.get(described.name) if pinned else None
