@@ -46,7 +46,9 @@ def tally(there: Effects, run: Run) -> Tally:
 
 def _stands(step: Step, run: Run) -> bool:
     """Done, and neither undone nor given back since."""
-    given_back = any(s.tool in ("booking.release", "booking.confirm_cancellation") and s.state == "done" for s in run.steps)
+    given_back = any(
+        s.tool in ("booking.release", "booking.confirm_cancellation") and s.state == "done" for s in run.steps
+    )
     if given_back and step.tool in ("booking.reserve", "booking.confirm"):
         return False
     return step.state == "done" and step.undone_by is None

@@ -1,8 +1,8 @@
 """A goal is pursued turn by turn; whatever is lost, nothing is done twice and nothing is asked twice."""
 
 import asyncio
-import re
 import contextlib
+import re
 import sqlite3
 from collections.abc import Sequence
 from datetime import timedelta
