@@ -37,8 +37,8 @@ async def _tool(name: str, entry: Entry, options: argparse.Namespace) -> dict[st
     async with trials_of(entry.staging()) as trials:
         for fault in options.faults:
             for way, tried in _ways(trials, fault, entry, options).items():
-                _say(f"{name}: {fault} ({way})")
-                found.setdefault(fault, {})[way] = (await tried).as_data()
+                found.setdefault(fault, {})[way] = tally = (await tried).as_data()
+                _say(f"{name}: {fault} ({way}): {tally}")
     return found
 
 
