@@ -252,5 +252,5 @@ def _complaint(text: str) -> str | None:
 def _how_to_be_asked_less(tool: str) -> str:
     return (
         f"{tool} declares neither repeat-safety nor undo, so it counts as Blind and Irreversible; "
-        f"add repeat=... and undo=... to @tool('{tool}') to be asked less."
+        "say repeat=... and undo=... where the tool is declared to be asked less."
     )

@@ -60,7 +60,7 @@ def test_supervised_says_how_a_tool_that_declares_nothing_would_be_asked_less(to
     assert decision.rule == "supervised/ask-before-undeclared"
     assert decision.reason.endswith(
         "world.unknown declares neither repeat-safety nor undo, so it counts as Blind and Irreversible; "
-        "add repeat=... and undo=... to @tool('world.unknown') to be asked less."
+        "say repeat=... and undo=... where the tool is declared to be asked less."
     )
 
 
