@@ -110,7 +110,8 @@ class ExactInverse:
 
     inverse: Callable[[Effect[Any]], Proposal[Any] | None]
     """Called before the effect (without a result), when the tool says what was there before, and after the effect;
-    what it returns is stored as data. None: nothing can be restored by what is known so far."""
+    what it returns is stored as data. None before the effect: too little is known yet; after it: it left nothing to
+    restore."""
     within: timedelta | None = None
     """For how long after the effect, when that is limited; later an undo plan says that it cannot."""
 

@@ -50,7 +50,7 @@ def lands_after(action: Action) -> timedelta:
 
 
 async def inverse_after(action: Action, outcome: Outcome[Any], run: RunContext) -> Mapping[str, Any] | None:
-    """How to take back what did happen: now with the result. None: what was stored before stands."""
+    """How to take back what did happen: now with the result. Empty: nothing has to be. None: what was stored stands."""
     if outcome.status not in ("done", "partial") or outcome.result is None:
         return None
     if not isinstance(action.tool.undo, ExactInverse | Compensable):
@@ -58,7 +58,7 @@ async def inverse_after(action: Action, outcome: Outcome[Any], run: RunContext) 
     record = await run.journal.action(action.id)
     try:
         result = action.tool.loaded(outcome.result)
-        return inverse_of(action, Effect(record.key or "", action.keywords(), result, record.before))
+        return inverse_of(action, Effect(record.key or "", action.keywords(), result, record.before)) or {}
     except Exception:  # The effect has happened and must be recorded; the inverse stored before it still stands.
         log.exception("the inverse of %s failed on its result; the one stored before the effect is kept", action.id)
         return None

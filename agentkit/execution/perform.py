@@ -38,10 +38,8 @@ async def perform(call: ToolCall, run: RunContext) -> Outcome:
         decision = await decide(action, known, run)
         if barrier := await barrier_to(call, action, decision, known, run):
             outcome = barrier  # the policy refused it, or a person or the clock must come first
-        elif claimed := await run.journal.claim(call, action, decision, intent_of(action, run), run.owner):
-            outcome = await execute(action, claimed, run)
         else:
-            outcome = moved_on()
+            outcome = await _begin(call, action, decision, run)
     return await _record(call, action, outcome, decision, run)
 
 
@@ -58,6 +56,16 @@ async def _refuse(call: ToolCall, known: ActionRecord | None, invalid: InvalidTo
     outcome = await run.journal.refuse_invalid(call, Outcome("refused", str(invalid)))
     run.emit(Went(run.run, call.slot.action_id, call.tool, call.arguments, outcome))
     return outcome
+
+
+async def _begin(call: ToolCall, action: Action, decision: Decision, run: RunContext) -> Outcome:
+    try:
+        intent = intent_of(action, run)
+    except Exception as error:  # The inverse is the tool's own code. Nothing has happened, and nothing shall.
+        return Outcome("refused", f"how to take it back cannot be written down: {type(error).__name__}: {error}")
+    if claimed := await run.journal.claim(call, action, decision, intent, run.owner):
+        return await execute(action, claimed, run)
+    return moved_on()
 
 
 async def _record(

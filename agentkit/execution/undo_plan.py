@@ -160,6 +160,8 @@ async def _step(number: int, action: ActionRecord, undo: RunContext) -> UndoStep
         return None
     if action.state in ("started", "in_doubt"):
         return UndoStep(*about, "unsettled", note=f"it is {action.state.replace('_', ' ')}: settle it first")
+    if action.inverse == {}:
+        return None
     if action.inverse is None:
         return UndoStep(*about, "cannot", note=_why_not(tool))
     if _too_late(action, tool, undo):
@@ -207,4 +209,5 @@ async def _compensation(number: int, action: ActionRecord, how: Compensable, und
     if how.limit:
         call["arguments"] = {**call["arguments"], how.limit: str(quote.cost)}
     deadline = f"the quote holds until {quote.until}" if quote.until else ""
-    return UndoStep(*about, "compensates", call=call, cost=outcome.result, note=quote.note or deadline)
+    note = "; ".join(filter(None, (quote.note, deadline)))
+    return UndoStep(*about, "compensates", call=call, cost=outcome.result, note=note)

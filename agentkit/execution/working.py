@@ -44,7 +44,7 @@ async def _mark(action: Action, record: ActionRecord, run: RunContext, before: A
 async def _cancel(action: Action, run: RunContext, held: str) -> bool:
     if held not in {each.id for each in await run.journal.actions(action.slot.run)}:
         raise ToolFailed(f"this run has no action {held!r}")
-    return await run.journal.withdraw(held, run.principal, f"taken back by {action.tool.name}")
+    return await run.journal.withdraw(held, run.principal, f"taken back by {action.tool.name} ({action.id})")
 
 
 @contextlib.asynccontextmanager

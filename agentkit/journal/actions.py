@@ -112,13 +112,17 @@ class Actions(Ledger):
         return await self.store.write(work)
 
     async def withdraw(self, action: str, by: str, reason: str) -> bool:
-        """End an action that has not started. False: it has started or ended meanwhile."""
+        """End an action that has not started. False: it has started or ended meanwhile.
+
+        Saying the same again is no other withdrawal, so it is True again.
+        """
 
         def work(tx: Transaction) -> bool:
             record = require_action(tx, action)
+            withdrawn = Outcome("refused", reason, evidence={"by": by})
             if record.state not in UNSTARTED:
-                return False
-            self._close(tx, record, Outcome("refused", reason, evidence={"by": by}), None)
+                return record.outcome == withdrawn.as_data()
+            self._close(tx, record, withdrawn, None)
             return True
 
         return await self.store.write(work)
@@ -156,7 +160,7 @@ class Actions(Ledger):
                 record,
                 state=outcome.status,
                 outcome=outcome.as_data(),
-                inverse=dict(inverse) if inverse else record.inverse,
+                inverse=record.inverse if inverse is None else dict(inverse),
                 ended_at=self.clock(),
                 owner=None,
                 lease_until=None,

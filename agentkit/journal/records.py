@@ -103,7 +103,7 @@ class ActionRecord(Record):
     before: Any = None
     """What was there before the effect, as the tool saw it at its first attempt."""
     inverse: Json | None = None
-    """How to take it back, as data: tool and arguments."""
+    """How to take it back, as data: tool and arguments. Empty: it left nothing to take back."""
     quote: Json | None = None
     """How to price taking it back, as data."""
     epoch: int = 0

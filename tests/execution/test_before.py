@@ -203,3 +203,55 @@ async def test_a_probe_that_finds_only_a_part_says_so(url):
         outcome = await agent.act(send_many())
 
     assert (outcome.status, outcome.reason, outcome.value) == ("partial", "carol was refused", "ann")
+
+
+# An inverse that has nothing to say, or cannot say it ---------------------------------------------------------------
+
+
+async def test_after_the_effect_an_inverse_can_say_that_nothing_has_to_be_restored(shelf, url):
+    def only_if_it_was_ours(effect: Effect[str]) -> Proposal[str] | None:
+        gone = effect.before is None or effect.result == "somebody else did it"
+        return None if gone else shelf.restore(old=effect.before, written="empty")
+
+    @tool("shelf.clear", repeat=Idempotent(), undo=ExactInverse(only_if_it_was_ours))
+    async def clear(ctx: ToolContext) -> str:
+        await ctx.point_of_no_return(before=shelf.value())
+        return "somebody else did it"
+
+    async with Agent(tools=[clear, shelf.restore], policy="unsafe_allow_all", journal=url) as agent:
+        await agent.act(clear(), run="act")
+        plan = await agent.undo_plan("act")
+
+    assert plan.steps == []
+
+
+def _fails(effect: Effect[str]) -> Proposal[str]:
+    raise ZeroDivisionError
+
+
+async def test_what_cannot_say_how_it_is_taken_back_is_refused_before_anything_happens(url):
+    @tool("year.open", repeat=Idempotent(), undo=ExactInverse(_fails))
+    async def open_year(ctx: ToolContext) -> str:
+        raise AssertionError("it must not begin")
+
+    async with Agent(tools=[open_year], policy="unsafe_allow_all", journal=url) as agent:
+        outcome = await agent.act(open_year(), run="act")
+        again = await agent.resume("act")
+
+    assert outcome.status == "refused"
+    assert "ZeroDivisionError" in outcome.reason
+    assert again.status == "finished"
+
+
+async def test_a_recall_whose_answer_was_lost_is_true_again(url):
+    @tool("post.recall_twice", repeat=Idempotent())
+    async def recall_twice(ctx: ToolContext, action: str) -> list[bool]:
+        return [await ctx.withdraw(action), await ctx.withdraw(action)]
+
+    async with Agent(tools=[send, recall_twice], policy="unsafe_allow_all", journal=url) as agent:
+        await agent.act(send(), run="act")
+        (held,) = await agent.journal.actions("act")
+
+        outcome = await agent.act(recall_twice(action=held.id), run="act")
+
+    assert outcome.value == [True, True]
