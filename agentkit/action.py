@@ -36,6 +36,8 @@ class Outcome(Generic[R]):
     evidence: Mapping[str, Any] = field(default_factory=dict[str, Any])
     value: R | None = None
     """What the tool returned, in its own type. Filled by `agent.act`; never journaled."""
+    action: str = ""
+    """The action's id, as `agent.advance`, `agent.undo_plan` and `agent.settle` take it. Filled by `agent.act`."""
 
     def __post_init__(self) -> None:
         # Reasons quote servers and tools; half a character in one must not keep the outcome from being written.

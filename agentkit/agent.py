@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -208,7 +209,7 @@ class Agent:
 
         await self._drive.bring_forward(record, forward)
         self._scripts[name] = turn + 1  # only now: after an error the same act is tried again
-        outcome = last[0]
+        outcome = replace(last[0], action=call.slot.action_id)
         return outcome.typed(self.toolbox.named(call.tool)) if outcome.result is not None else outcome
 
     async def advance(self, action: str) -> Outcome:
