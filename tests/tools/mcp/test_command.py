@@ -60,6 +60,14 @@ def test_what_has_changed_since_it_was_pinned_is_shown_and_not_pinned(
     assert Pins.read(tmp_path / "mcp-pins.json") == pinned
 
 
+def test_a_server_with_a_pin_file_of_its_own_is_pinned_there(app: str, tmp_path: Path) -> None:
+    module = tmp_path / "pinned_app.py"
+    module.write_text(module.read_text() + "notes.pins = 'other.json'\n")
+
+    assert command.pin(app, yes=True) == 0
+    assert [file.name for file in tmp_path.glob("*.json")] == ["other.json"]
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [("nothing_here:a", "does not name"), ("json:a", "does not name"), ("json:dumps", "a function")],

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agentkit.errors import InvalidTool
+from agentkit_tools.mcp import McpServer
 from agentkit_tools.mcp.fitting import problem_with
 from agentkit_tools.mcp.schema import for_policies, usable
 
@@ -62,3 +63,9 @@ def test_a_schema_too_large_for_policies_is_refused() -> None:
 
     with pytest.raises(InvalidTool, match="written out, it has more than 5000 fields"):
         for_policies(schema)
+
+
+@pytest.mark.parametrize("url", ["http://example.org/mcp", "ftp://example.org/mcp"])
+def test_what_could_be_read_on_the_way_is_not_sent(url: str) -> None:
+    with pytest.raises(InvalidTool, match="use https"):
+        McpServer("far", url=url, headers={"Authorization": "Bearer x"})

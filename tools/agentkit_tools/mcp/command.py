@@ -22,22 +22,31 @@ if TYPE_CHECKING:
 def serve(
     agent: Annotated[str, typer.Argument(metavar="MODULE:NAME", help="The agent whose tools are served.")],
 ) -> int:
-    """Serve an agent's tools to an MCP client, over standard input and output."""
+    """Serve an agent's tools to an MCP client, over standard input and output.
+
+    Example: agentkit mcp-serve app:agent
+    """
     asyncio.run(_serve(load_agent(agent)))
     return OK
 
 
 def pin(
     server: Annotated[str, typer.Argument(metavar="MODULE:NAME", help="The McpServer whose tools are pinned.")],
-    file: Annotated[Path, typer.Argument(help="The pin file; it is made if there is none.")] = Path("mcp-pins.json"),
+    file: Annotated[
+        Path | None, typer.Argument(help="The pin file, made if there is none; the server's own if not given.")
+    ] = None,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="I have read the differences: write them.")] = False,
 ) -> int:
-    """Show what an MCP server says about its tools beside what was pinned, and pin it."""
+    """Show what an MCP server says about its tools beside what was pinned, and pin it.
+
+    Example: agentkit mcp-pin app:notes
+    """
     # The SDK takes half a second to import: only these commands pay for it.
     from agentkit_tools.mcp import Pins
 
     found = _server(server)
+    file = file or (Path(found.pins) if isinstance(found.pins, str | Path) else Path("mcp-pins.json"))
     now = asyncio.run(found.look())
     known = Pins.read(file) if file.exists() else Pins()
     changes = _show(known.servers.get(found.name), now)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from mcp_types import Tool as Described
 
@@ -16,6 +17,7 @@ from agentkit_tools.mcp.described import OUTCOME
 from agentkit_tools.mcp.exported import Exported
 from agentkit_tools.mcp.imported import imported, name_of
 from agentkit_tools.mcp.pins import Pinned, Pins, difference, face
+from agentkit_tools.secrecy import is_loopback
 
 
 @dataclass
@@ -49,6 +51,9 @@ class McpServer:
             raise InvalidTool(f"'{self.name}' cannot be the name of a server: write one word, such as 'notes'")
         if bool(self.command) == bool(self.url):
             raise InvalidTool(f"{self.name}: give either a command or a URL")
+        where = urlsplit(self.url)
+        if self.url and where.scheme != "https" and not is_loopback(where.hostname or ""):
+            raise InvalidTool(f"{self.name}: what is sent to {where.hostname} could be read on the way: use https")
         if isinstance(self.command, str):
             raise InvalidTool(f"{self.name}: write the command as a list, such as ['uvx', 'mcp-server-time']")
         self._line: Line = Process(self.command, self.env, self.folder) if self.command else Url(self.url, self.headers)
