@@ -1,8 +1,9 @@
 """What faults do to each tool: `python -m benchmarks.faults --json`.
 
 For every tool and fault: so many trials that saw the fault, down the road and, under `naive`, with the same tool
-function under plain tenacity retries. What happened is counted on the real server. Exit code 1 when the road doubled,
-lost or overwrote anything, or when naive retries showed no damage at all, since then the faults were none.
+function under plain tenacity retries. What happened is counted on the real server; `-` where a second effect could not
+be told from the first. Exit code 1 when the road doubled, lost or overwrote anything, when a fault was seen too seldom,
+or when naive retries showed no damage at all, since then the faults were none.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from benchmarks.faults.catalogue import TOOLS, Entry
 from benchmarks.faults.trials import KINDS, Tally, Trials, trials_of
 
 BAD = ("duplicates", "silent_losses", "clobbers")
+COLUMNS = ("trials", *BAD, "escalations", "not_done")
 
 
 def main() -> int:
@@ -29,12 +31,17 @@ def main() -> int:
         print(json.dumps({"tools": report, "sum": summary}, indent=1))
     else:
         _show(report, summary)
-    return 0 if not any(ours[name] for name in BAD) and any(naive[name] for name in BAD) else 1
+    unseen = [f"{tool}: {fault}" for tool, faults in report.items() for fault, ways in faults.items()
+              if ways["road"]["trials"] < options.trials]  # fmt: skip
+    if unseen:
+        _say(f"seen too seldom: {', '.join(unseen)}")
+    good = not unseen and not any(ours[name] for name in BAD) and any(naive[name] for name in BAD)
+    return 0 if good else 1
 
 
 async def _tool(name: str, entry: Entry, options: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {}
-    async with trials_of(entry.staging()) as trials:
+    async with trials_of(entry.staging(), entry.countable) as trials:
         for fault in options.faults:
             for way, tried in _ways(trials, fault, entry, options).items():
                 found.setdefault(fault, {})[way] = tally = (await tried).as_data()
@@ -59,16 +66,16 @@ def _ways(trials: Trials, fault: str, entry: Entry, options: argparse.Namespace)
 
 def _sum(report: dict[str, Any], way: str) -> dict[str, int]:
     tallies = [ways[way] for faults in report.values() for ways in faults.values() if way in ways]
-    return {name: sum(tally[name] for tally in tallies) for name in ("trials", *BAD, "escalations")}
+    return {name: sum(tally[name] or 0 for tally in tallies) for name in COLUMNS}
 
 
 def _show(report: dict[str, Any], summary: dict[str, dict[str, int]]) -> None:
-    columns = ("trials", *BAD, "escalations")
-    print(f"{'tool':28} {'fault':22} {'way':6}" + "".join(f"{name:>15}" for name in columns))
+    print(f"{'tool':38} {'fault':22} {'way':6}" + "".join(f"{name:>15}" for name in COLUMNS))
     rows = [(tool, fault, way, tally) for tool, faults in report.items() for fault, ways in faults.items()
             for way, tally in ways.items()]  # fmt: skip
     for tool, fault, way, tally in [*rows, *(("all", "", way, tally) for way, tally in summary.items())]:
-        print(f"{tool:28} {fault:22} {way:6}" + "".join(f"{tally[name]:15}" for name in columns))
+        counts = ("-" if tally[name] is None else tally[name] for name in COLUMNS)
+        print(f"{tool:38} {fault:22} {way:6}" + "".join(f"{count:>15}" for count in counts))
 
 
 def _say(what: str) -> None:

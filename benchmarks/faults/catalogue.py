@@ -17,6 +17,8 @@ class Entry:
     """One tool at its server."""
 
     staging: type[Staging]
+    countable: bool = True
+    """Whether an outsider can tell two effects of one call from one: who sets a state twice has set it."""
     edited: bool = False
     """Whether somebody else can edit what it wrote before it is taken back."""
     overwrite: Callable[[Any, Any], None] | None = None
@@ -44,18 +46,18 @@ TOOLS = {
     "email.send": Entry(Sending),
     "email.send (copy is proof)": Entry(SendingProven),
     "email.draft": Entry(Drafting, edited=True),
-    "email.move": Entry(Moving, edited=True),
-    "email.flag": Entry(Flagging, edited=True),
+    "email.move": Entry(Moving, countable=False, edited=True),
+    "email.flag": Entry(Flagging, countable=False, edited=True),
     "email.send (JMAP)": Entry(AtOnce),
     "booking.reserve (OCTO)": Entry(Reserving, edited=True),
-    "booking.confirm (OCTO)": Entry(Confirming),
-    "booking.confirm_cancellation (OCTO)": Entry(Cancelling),
+    "booking.confirm (OCTO)": Entry(Confirming, countable=False),
+    "booking.confirm_cancellation (OCTO)": Entry(Cancelling, countable=False),
     "booking.reserve (pretix)": Entry(pretix.Reserving, edited=True, raced=True, forget=_forget_keys),
-    "booking.confirm (pretix)": Entry(pretix.Confirming),
-    "booking.confirm_cancellation (pretix)": Entry(pretix.Cancelling),
+    "booking.confirm (pretix)": Entry(pretix.Confirming, countable=False),
+    "booking.confirm_cancellation (pretix)": Entry(pretix.Cancelling, countable=False),
     "calendar.create_event": Entry(CreateEvent, edited=True, overwrite=_overwrite_calendar),
-    "calendar.update_event": Entry(UpdateEvent, edited=True, overwrite=_overwrite_calendar),
-    "calendar.delete_event": Entry(DeleteEvent, edited=True, overwrite=_overwrite_calendar),
+    "calendar.update_event": Entry(UpdateEvent, countable=False, edited=True, overwrite=_overwrite_calendar),
+    "calendar.delete_event": Entry(DeleteEvent, countable=False, edited=True, overwrite=_overwrite_calendar),
 }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -25,13 +26,15 @@ def on_the_road(tools: Sequence[Tool[..., Any]], proposal: Proposal[Any], journa
 
     async def job() -> dict[str, Any]:
         async with _agent(tools, journal) as agent:
+            began = time.monotonic()
             outcome = await agent.act(proposal, run=RUN)
             (action,) = await agent.journal.actions(RUN)
             end = asyncio.get_running_loop().time() + PATIENCE
             while outcome.status not in FINAL and asyncio.get_running_loop().time() < end:
                 await asyncio.sleep(0.05)
                 outcome = await agent.advance(action.id)
-            return {"status": outcome.status, "reason": outcome.reason}
+            ended = time.monotonic()
+            return {"status": outcome.status, "reason": outcome.reason, "began": began, "ended": ended}
 
     return job
 

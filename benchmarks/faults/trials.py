@@ -39,33 +39,42 @@ class Tally:
 
     trials: int = 0
     """In which the fault was seen to happen."""
-    duplicates: int = 0
+    duplicates: int | None = 0
+    """None: by the nature of the tool a second effect cannot be told from the first."""
     silent_losses: int = 0
-    """Ended otherwise than the server says, and nobody was told of a doubt."""
+    """Ended otherwise than the server says, or did not end at all, and nobody was told of a doubt."""
     clobbers: int = 0
     escalations: int = 0
     """Reported in doubt, for a person."""
+    not_done: int = 0
+    """Failed or refused, and truly so: nothing is there."""
     examples: list[str] = field(default_factory=list[str])
 
     def add(self, there: int, status: str, what: str) -> None:
         """Judge one trial by what the server has."""
         self.trials += 1
-        problem = ""
-        if there > 1:
+        if there > 1 and self.duplicates is not None:
             self.duplicates += 1
-            problem = f"it is there {there} times"
-        if status == "in_doubt":
-            self.escalations += 1
-            problem = problem or "in doubt"
-        elif (status == "done") != (there > 0):
-            self.silent_losses += 1
-            problem = problem or f"it ended as {status!r} and is there {there} times"
-        if problem and len(self.examples) < 5:
-            self.examples.append(f"{what}: {problem}")
+            self._show(f"{what}: it is there {there} times")
+        match status:
+            case "in_doubt":
+                self.escalations += 1
+                self._show(f"{what}: in doubt")
+            case "done" | "partial" if there > 0:
+                pass
+            case "failed" | "refused" if there == 0:
+                self.not_done += 1
+            case _:
+                self.silent_losses += 1
+                self._show(f"{what}: it ended as {status!r} and is there {there} times")
 
     def as_data(self) -> dict[str, Any]:
         """As JSON."""
         return dict(vars(self))
+
+    def _show(self, example: str) -> None:
+        if len(self.examples) < 5:
+            self.examples.append(example)
 
 
 @dataclass
@@ -75,6 +84,8 @@ class Trials:
     staging: Staging
     wire: Wire
     folder: Path
+    countable: bool = True
+    """Whether an outsider can tell two effects of one call from one."""
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     async def road(self, kind: str, wanted: int) -> Tally:
@@ -91,7 +102,7 @@ class Trials:
 
     async def forgotten(self, wanted: int, forget: Callable[[Any], None]) -> Tally:
         """The process died with its request sent, and when another takes it up the server has forgotten its keys."""
-        tally = Tally()
+        tally = self._tally()
         points = await self._points(self._on_the_road)
         sent = max(number for number, point in enumerate(points, 1) if point.startswith("after write"))
         for _ in range(2 * wanted):
@@ -107,19 +118,23 @@ class Trials:
         return tally
 
     async def raced(self, wanted: int, at_once: int = 5) -> Tally:
-        """So many actions at the same time; the server answers some of them with an error of its own."""
-        tally = Tally()
-        while tally.trials < wanted:
+        """So many actions at the same time; they count when all of them were under way at one moment."""
+        tally = self._tally()
+        for _ in range(3 * wanted):
+            if tally.trials >= wanted:
+                break
             calls = [await self._call() for _ in range(at_once)]
             jobs = [on_the_road(self.staging.tools, proposal, journal) for _, proposal, journal in calls]
             ended = await asyncio.gather(*(run_in_child(job) for job in jobs))
+            if not _overlapped(ended):
+                continue
             for (n, _, _), each in zip(calls, ended, strict=True):
                 tally.add(await self._count(n), _status(each), f"{at_once} at once")
         return tally
 
     async def edited(self, wanted: int, overwrite: Callable[[Any, Any], None] | None = None) -> Tally:
         """Somebody else edits what a call wrote, and then it is taken back: by our undo, or blindly."""
-        tally = Tally()
+        tally = self._tally()
         for _ in range(2 * wanted):
             if tally.trials >= wanted:
                 break
@@ -131,21 +146,27 @@ class Trials:
             edited = await self.staging.world()
             if _status(done) != "done" or written == edited:
                 continue
+            status = "stuck"
             if overwrite:
                 overwrite(self.staging, before)
             else:
-                await run_in_child(taken_back_on_the_road(self.staging.tools, journal))
+                status = _status(await run_in_child(taken_back_on_the_road(self.staging.tools, journal)))
+            await self._settle()
             tally.trials += 1
             tally.clobbers += await self.staging.world() != edited
+            tally.silent_losses += status != "stuck"  # an undo that broke down, or says that it has restored
         return tally
+
+    def _tally(self) -> Tally:
+        return Tally(duplicates=0 if self.countable else None)
 
     def _on_the_road(self, proposal: Proposal[Any], journal: str) -> Job:
         return on_the_road(self.staging.tools, proposal, journal)
 
     async def _trials(self, kind: str, wanted: int, job: Ways) -> Tally:
-        tally = Tally()
+        tally = self._tally()
         places = _spread(await self._places(KINDS[kind], job), min(wanted, MOST_PLACES))
-        for number in range(3 * wanted):
+        for number in range(3 * wanted if places else 0):
             if tally.trials >= wanted:
                 break
             await self._trial(KINDS[kind](places[number % len(places)]), job, tally)
@@ -180,8 +201,11 @@ class Trials:
         return n, await self.staging.call(n), f"sqlite:///{self.folder / f'{n}.db'}"
 
     async def _count(self, n: int) -> int:
-        await asyncio.sleep(self.staging.settles.total_seconds())
+        await self._settle()
         return await self.staging.count(n)
+
+    async def _settle(self) -> None:
+        await asyncio.sleep(self.staging.settles.total_seconds())
 
     async def _arrived(self, n: int) -> bool:
         """Whether the request of a dead process has taken effect by now."""
@@ -193,16 +217,22 @@ class Trials:
 
 
 @asynccontextmanager
-async def trials_of(staging: Staging) -> AsyncGenerator[Trials]:
+async def trials_of(staging: Staging, countable: bool = True) -> AsyncGenerator[Trials]:
     """The tool's server, started, and a wire that leads to it."""
     with tempfile.TemporaryDirectory(prefix="agentkit-faults-") as folder, Wire() as wire:
         async with staging:
-            yield Trials(staging, wire, Path(folder))
+            yield Trials(staging, wire, Path(folder), countable)
 
 
 def _status(ended: Ended) -> str:
     """How the job says that it ended; what said nothing knows nothing, and told nobody."""
     return str(ended.report["status"]) if ended.report else f"exit {ended.exit}"
+
+
+def _overlapped(ended: list[Ended]) -> bool:
+    """Whether the last had begun before the first was over."""
+    spans = [(each.report["began"], each.report["ended"]) for each in ended if each.report]
+    return len(spans) == len(ended) and max(began for began, _ in spans) < min(over for _, over in spans)
 
 
 def _spread(places: int, most: int) -> list[int]:

@@ -47,8 +47,10 @@ class Found:
 
     @property
     def right(self) -> bool:
-        """Liars are caught, and nobody else is accused."""
-        return not self.problem and (bool(self.claims) == (self.lies_about is not None))
+        """Liars are caught at their lie; honest tools are tried, and not accused."""
+        if self.problem or self.lies_about is not None:
+            return not self.problem and self.lies_about in self.claims
+        return not self.claims and self.trials > 0
 
 
 def main() -> int:
