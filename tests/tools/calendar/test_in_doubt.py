@@ -220,6 +220,15 @@ async def test_what_somebody_else_deleted_first_is_not_ours_to_restore(server: R
         act.undo(result)
 
 
+async def test_what_somebody_else_deletes_while_we_do_is_not_ours_to_restore(server: Radicale, kit, do):
+    act = do(await delete(kit, do))
+    server.wire.meanwhile("DELETE", lambda: server.remove(act.proposal.arguments["url"]))
+    result = await act.attempt()
+    assert (result.was_there, act.before is not None) == (False, True)
+    with pytest.raises(AssertionError):
+        act.undo(result)
+
+
 async def test_a_deletion_whose_answer_was_lost_knows_that_the_event_was_there(server: Radicale, kit, do):
     act = do(await delete(kit, do))
     before = server.objects()

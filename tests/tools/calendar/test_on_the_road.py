@@ -50,6 +50,18 @@ async def test_a_lost_answer_is_looked_into_and_the_deletion_still_taken_back(se
     assert server.objects() == before
 
 
+async def test_what_somebody_deletes_between_our_look_and_our_deletion_stays_deleted(
+    server: Radicale, kit, do, tmp_path
+):
+    event = await do(kit.create_event("Choir", **TIMES)).attempt()
+    server.wire.meanwhile("DELETE", lambda: server.remove(event.url))
+    step = kit.delete_event(event.url, event.etag)
+    run, plan, _ = await run_of(kit, f"sqlite:///{tmp_path}/acts.db", step)
+    assert run.status == "finished"
+    assert [*plan.restores] == []
+    assert server.objects() == {}
+
+
 async def test_a_meeting_is_listed_as_compensated_and_says_whom_it_reaches(server: Radicale, kit, tmp_path):
     step = kit.meetings.create_meeting("Choir", **TIMES, attendees=["bob@example.org"])
     _, plan, _ = await run_of(kit, f"sqlite:///{tmp_path}/acts.db", step)

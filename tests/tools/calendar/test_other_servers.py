@@ -116,8 +116,9 @@ async def test_a_server_that_mails_attendees_is_recognised(wire, kit, do):
     assert quote.note == "the calendar's server mails bob@example.org"
 
 
-async def test_a_failure_of_the_server_proves_nothing(server, wire, kit, do):
-    wire.rewrites = lambda method, answer: b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+@pytest.mark.parametrize("status", [b"502 Bad Gateway", b"408 Request Timeout"])
+async def test_a_failure_of_the_server_proves_nothing(server, wire, kit, do, status):
+    wire.rewrites = lambda method, answer: b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
     with pytest.raises(ConnectionError, match="nobody knows what it did"):
         await do(kit.create_event("Choir", **TIMES)).attempt()
     assert len(server.objects()) == 1

@@ -113,6 +113,50 @@ async def test_an_unknown_zone_is_named(kit, do):
         ).attempt()
 
 
+@pytest.mark.parametrize("year", ["0001", "1899", "2201", "9999"])
+async def test_a_year_that_nobody_means_is_refused(server: Radicale, kit, do, year):
+    far, near = f"{year}-12-01T10:00:00+14:00", "2026-12-01T10:00:00Z"
+    people = ["bob@example.org"]
+    for proposal in (
+        lambda: kit.create_event("x", far, far),
+        lambda: kit.create_event("x", near, far),
+        lambda: kit.create_event("x", near, near, repeats=Repeats(frequency="daily", until=date(int(year), 12, 31))),
+        lambda: kit.update_event("u", "e", start=far),
+        lambda: kit.update_event("u", "e", occurrence=far),
+        lambda: kit.meetings.create_meeting("x", far, far, attendees=people),
+        lambda: kit.meetings.update_meeting("u", "e", end=far),
+        lambda: kit.list_events(f"{year}-12-31", f"{year}-12-31"),
+    ):
+        with pytest.raises(ValidationError, match="years go from 1900 to 2200"):
+            await do(proposal()).attempt()
+    assert server.objects() == {}
+
+
+@pytest.mark.parametrize("minutes", [-1, 525_601, 10**15])
+async def test_a_reminder_comes_at_most_a_year_before(kit, do, minutes):
+    with pytest.raises(ValidationError, match="reminder_minutes"):
+        await do(
+            kit.create_event("x", "2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z", reminder_minutes=minutes)
+        ).attempt()
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Amsterdam", "UTC"])
+@pytest.mark.parametrize("edge", ["1900-01-01T00:00:00+14:00", "2200-12-31T23:00:00-12:00"])
+async def test_whatever_is_admitted_is_taken_back(server: Radicale, kit, do, zone, edge):
+    start = datetime.fromisoformat(edge)
+    times = {"start": start, "end": start + timedelta(minutes=59), "time_zone": zone}
+    act = do(kit.create_event("x", **times, reminder_minutes=525_600))
+    await act.undo(await act.attempt()).attempt()
+    assert server.objects() == {}
+
+
+async def test_what_repeats_until_the_last_day_is_taken_back(server: Radicale, kit, do):
+    times = {"start": "2026-12-01T10:00:00Z", "end": "2026-12-01T11:00:00Z", "time_zone": "Pacific/Pago_Pago"}
+    act = do(kit.create_event("x", **times, repeats=Repeats(frequency="yearly", until=date(2200, 12, 31))))
+    await act.undo(await act.attempt()).attempt()
+    assert server.objects() == {}
+
+
 @pytest.mark.parametrize(
     ("rule", "days"),
     [

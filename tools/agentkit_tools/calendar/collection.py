@@ -14,12 +14,17 @@ from caldav.lib.error import AuthorizationError, DAVError
 
 from agentkit.errors import ToolFailed
 from agentkit_tools.calendar.account import CalendarAccount
-from agentkit_tools.calendar.event import Event, show
+from agentkit_tools.calendar.agenda import MARGIN, Found, Window, agenda
+from agentkit_tools.calendar.direct import without_redirects
+from agentkit_tools.calendar.event import Event
 from agentkit_tools.secrecy import is_loopback
 
 ICALENDAR = {"Content-Type": "text/calendar; charset=utf-8"}
 PLAIN = {"Accept-Encoding": "identity"}
 """Web servers that compress an answer weaken or change its etag, and no condition can rest on that."""
+
+TIMED_OUT = 408
+"""Of the server's own wait, or of one before it, while the request may have gone on."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +79,20 @@ class Collection:
 
     def between(self, start: datetime, end: datetime) -> list[Event]:
         """Everything that happens in this time, in its order."""
+        window = Window(start, end)
+        window.check()
+        return agenda(self._search(start - MARGIN, end + MARGIN), window, self._account.zone)
+
+    def _search(self, start: datetime, end: datetime) -> list[Found]:
+        """The objects as they are stored: the library's own expanding has no bound."""
+        asked = {"event": True, "props": [GetEtag()], "post_filter": False}
         try:
             with self._client() as client:
                 calendar: Any = Calendar(client=client, url=self._account.url)
-                # What is expanded into occurrences has lost its etag, so the versions are asked for first.
-                versions = calendar.search(start=start, end=end, event=True, props=[GetEtag()])
-                occurrences = calendar.search(start=start, end=end, event=True, expand=True)
-                etags = {str(item.url): item.etag for item in versions}
-                events = [self._shown(item, etags.get(str(item.url))) for item in occurrences]
+                items = calendar.search(start=start, end=end, **asked)
+                return [Found(str(item.url), _strong(item.etag), item.data) for item in items]
         except (DAVError, OSError, ValueError) as error:
             raise ToolFailed(f"the calendar could not be read: {error}") from error
-        return sorted(events, key=lambda event: event.start)
-
-    def _shown(self, item: Any, etag: str | None) -> Event:
-        event = item.icalendar_component
-        return show(event, str(item.url), _strong(etag), self._account.zone)
 
     def _put(self, url: str, content: str, condition: dict[str, str]) -> Written | None:
         response = self._send("PUT", url, content.encode(), {**ICALENDAR, **condition})
@@ -100,7 +104,7 @@ class Collection:
         """Read an answer that is not plain success."""
         if response.status == 412:
             return condition
-        if 400 <= response.status < 500:
+        if 400 <= response.status < 500 and response.status != TIMED_OUT:
             raise ToolFailed(f"the calendar refuses: {response.status} {response.reason}")
         raise ConnectionError(f"the calendar answered {response.status}; nobody knows what it did")
 
@@ -120,6 +124,7 @@ class Collection:
         """Without discovery: the account alone says where the calendar is. No proxy before the loopback."""
         client: Any = DAVClient(url=self._account.url, enable_rfc6764=False, **self._account.client_options())
         client.session.trust_env = not is_loopback(client.url.hostname)
+        without_redirects(client.session)
         try:
             yield client
         finally:

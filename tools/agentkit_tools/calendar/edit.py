@@ -1,5 +1,6 @@
 """Changing a stored event, or one occurrence of it, and leaving everything else in it as it was."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,7 +60,7 @@ def changed(text: str, wanted: Wanted, zone: ZoneInfo, stamp: Stamp) -> str:
     Raises:
         ToolFailed: the event has no such occurrence, or the times do not fit.
     """
-    events, source = events_in(text), Source.read(text)
+    events, source = _editable(text)
     number = main_event(events)
     if wanted.occurrence is not None:
         number, events, source = _with_override(text, events, source, wanted.occurrence, zone)
@@ -78,7 +79,7 @@ def without(text: str, occurrence: datetime, zone: ZoneInfo, stamp: Stamp) -> st
     Raises:
         ToolFailed: the event has no such occurrence.
     """
-    events, source = events_in(text), Source.read(text)
+    events, source = _editable(text)
     which = find_occurrence(text, events, occurrence, zone)
     if (override := override_at(events, which, zone)) is not None:
         source, events = source.with_event(override, ()), [*events[:override], *events[override + 1 :]]
@@ -94,10 +95,29 @@ def restorable(text: str) -> str:
     """What was there before a change of ours, as a newer version than ours: attendees' programs ignore older ones."""
     source = Source.read(text)
     for number, event in enumerate(events_in(text)):
-        sequence = int(event.get("SEQUENCE", 0)) + 2
+        sequence = _sequence(event) + 2
         lines = with_properties(source.event(number), {"SEQUENCE": [f"SEQUENCE:{sequence}"]})
         source = source.with_event(number, lines)
     return source.text
+
+
+def _editable(text: str) -> tuple[list[icalendar.Event], Source]:
+    """All that a change and its undo read of it can be read."""
+    events = events_in(text)
+    for event in events:
+        _sequence(event)
+    return events, Source.read(text)
+
+
+def _sequence(event: icalendar.Event) -> int:
+    """How often it was changed, as it says itself."""
+    try:
+        return int(event.get("SEQUENCE", 0))
+    except (TypeError, ValueError):
+        raise ToolFailed(
+            "the event does not say by one number how often it was changed (SEQUENCE): mend it in a calendar program, "
+            "or delete it and make a new one"
+        ) from None
 
 
 def _with_override(
@@ -134,7 +154,8 @@ def _people(event: Sequence[str], wanted: Wanted) -> Lines:
     if wanted.attendees is None:
         return {}
     there = {
-        line.replace("\r\n ", "").lower().rpartition(":mailto:")[2]: line for line in lines_named(event, "ATTENDEE")
+        re.sub(r"\r\n[ \t]", "", line).lower().rpartition(":mailto:")[2]: line
+        for line in lines_named(event, "ATTENDEE")
     }
     invited = "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE"
     lines = [there.get(each.lower()) or content_line(invited, f"mailto:{each}") for each in wanted.attendees]
@@ -163,7 +184,7 @@ def _times(event: icalendar.Event, wanted: Wanted, zone: ZoneInfo) -> Lines:
 def _written(source: Source, number: int, event: icalendar.Event, changes: Lines, stamp: Stamp) -> str:
     """With a higher SEQUENCE, and the mark by which a second attempt knows what the first one wrote."""
     now = f"{stamp.at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    sequence = int(event.get("SEQUENCE", 0)) + 1
+    sequence = _sequence(event) + 1
     changes |= {"DTSTAMP": [f"DTSTAMP:{now}"], "LAST-MODIFIED": [f"LAST-MODIFIED:{now}"]}
     changes |= {"SEQUENCE": [f"SEQUENCE:{sequence}"], MARK: ()}
     source = source.with_event(number, with_properties(source.event(number), changes))

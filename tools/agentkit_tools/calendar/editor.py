@@ -13,7 +13,7 @@ from agentkit_tools.calendar.conditions import delete_version, known_etag, put_b
 from agentkit_tools.calendar.edit import Stamp, Wanted, changed, without
 from agentkit_tools.calendar.event import Deleted, Event, show
 from agentkit_tools.calendar.fingerprint import fingerprint
-from agentkit_tools.calendar.stored import event_at, events_in, is_ours
+from agentkit_tools.calendar.stored import UNREADABLE, event_at, events_in, is_ours
 
 
 class Editor:
@@ -31,9 +31,10 @@ class Editor:
             return self._shown(there.text, url, there.etag, wanted.occurrence)
         known = known_etag(there, etag, None)
         self._admits(there.text)
-        content = changed(there.text, wanted, self._account.zone, Stamp(ctx.action, ctx.started_at))
+        content = await _edited(changed, there.text, wanted, self._account.zone, Stamp(ctx.action, ctx.started_at))
+        shown = self._shown(content, url, None, wanted.occurrence)
         written = await self._store(ctx, url, there.text, content, known)
-        return self._shown(content, url, written, wanted.occurrence)
+        return shown.model_copy(update={"etag": written})
 
     async def delete(self, ctx: ToolContext, url: str, etag: str | None, written: str | None) -> Deleted:
         """Delete that version or that content."""
@@ -55,7 +56,7 @@ class Editor:
             return Deleted(url=url, was_there=True, etag=there.etag)
         known = known_etag(there, etag, None)
         self._admits(there.text)
-        content = without(there.text, occurrence, self._account.zone, Stamp(ctx.action, ctx.started_at))
+        content = await _edited(without, there.text, occurrence, self._account.zone, Stamp(ctx.action, ctx.started_at))
         return Deleted(url=url, was_there=True, etag=await self._store(ctx, url, there.text, content, known))
 
     async def put_back(self, url: str, content: str, etag: str | None, written: str | None) -> Event:
@@ -113,6 +114,18 @@ def no_attendees(text: str) -> None:
             "the event has attendees, whom the calendar's server may mail: "
             "use calendar.update_meeting or calendar.cancel_meeting"
         )
+
+
+async def _edited(edit: Callable[..., str], *arguments: Any) -> str:
+    """What shall be stored; rules may take a while to be worked out.
+
+    Raises:
+        ToolFailed: the event is malformed. Nothing was written.
+    """
+    try:
+        return await asyncio.to_thread(edit, *arguments)
+    except UNREADABLE as error:
+        raise ToolFailed(f"the event cannot be read, and so not be changed: {error}") from error
 
 
 def _before(text: str, written: str | None = None) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from pydantic_core import to_json
 
 from agentkit.call import Proposal
@@ -24,7 +24,7 @@ from agentkit_tools.calendar.event import Deleted, Event, show
 from agentkit_tools.calendar.fingerprint import fingerprint
 from agentkit_tools.calendar.meetings import Meetings
 from agentkit_tools.calendar.repeats import Repeats
-from agentkit_tools.calendar.zone import TimeZone
+from agentkit_tools.calendar.zone import Day, Moment, TimeZone
 
 
 class Calendar:
@@ -54,7 +54,7 @@ class Calendar:
         writing = (self.create_event, self.update_event, self.delete_event, self.restore_event)
         return iter((*reading, *writing, *self.meetings))
 
-    async def _list(self, ctx: ToolContext, day_from: date, day_to: date) -> list[Event]:
+    async def _list(self, ctx: ToolContext, day_from: Day, day_to: Day) -> list[Event]:
         """List what happens on these days, the last one included. The texts may be an outsider's."""
         zone = self._account.zone
         start = datetime.combine(day_from, time(0), zone)
@@ -69,14 +69,14 @@ class Calendar:
         self,
         ctx: ToolContext,
         summary: str,
-        start: AwareDatetime,
-        end: AwareDatetime,
+        start: Moment,
+        end: Moment,
         description: Annotated[str, Content] = "",
         location: str = "",
         time_zone: TimeZone | None = None,
         all_day: bool = False,
         repeats: Repeats | None = None,
-        reminder_minutes: Annotated[int, Field(ge=0)] | None = None,
+        reminder_minutes: Annotated[int, Field(ge=0, le=525_600)] | None = None,
     ) -> Event:
         """Write a new event into the calendar. Nobody is invited; calendar.create_meeting does that.
 
@@ -105,11 +105,11 @@ class Calendar:
         url: Annotated[str, Bound],
         etag: str,
         summary: str | None = None,
-        start: AwareDatetime | None = None,
-        end: AwareDatetime | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
         location: str | None = None,
         description: Annotated[str | None, Content] = None,
-        occurrence: AwareDatetime | None = None,
+        occurrence: Moment | None = None,
     ) -> Event:
         """Move an event or change its texts, if nobody has changed it since. What is not given stays as it is.
 
@@ -132,7 +132,7 @@ class Calendar:
         url: Annotated[str, Bound],
         etag: str | None = None,
         written: str | None = None,
-        occurrence: AwareDatetime | None = None,
+        occurrence: Moment | None = None,
     ) -> Deleted:
         """Delete an event, if nobody has changed it.
 

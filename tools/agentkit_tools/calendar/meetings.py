@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import to_json
 
 from agentkit.call import Proposal
@@ -25,7 +25,7 @@ from agentkit_tools.calendar.event import Deleted, Event, Meeting, attendees_of,
 from agentkit_tools.calendar.fingerprint import fingerprint
 from agentkit_tools.calendar.repeats import Repeats
 from agentkit_tools.calendar.stored import events_in, main_event
-from agentkit_tools.calendar.zone import TimeZone
+from agentkit_tools.calendar.zone import Moment, TimeZone
 
 
 def _address(value: str) -> str:
@@ -73,8 +73,8 @@ class Meetings:
         self,
         ctx: ToolContext,
         summary: Annotated[str, Content],
-        start: AwareDatetime,
-        end: AwareDatetime,
+        start: Moment,
+        end: Moment,
         attendees: Annotated[list[Attendee], Bound, Field(min_length=1)],
         description: Annotated[str, Content] = "",
         location: Annotated[str, Content] = "",
@@ -112,11 +112,11 @@ class Meetings:
         url: Annotated[str, Bound],
         etag: str,
         summary: Annotated[str | None, Content] = None,
-        start: AwareDatetime | None = None,
-        end: AwareDatetime | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
         location: Annotated[str | None, Content] = None,
         description: Annotated[str | None, Content] = None,
-        occurrence: AwareDatetime | None = None,
+        occurrence: Moment | None = None,
         attendees: Annotated[list[Attendee] | None, Bound, Field(min_length=1)] = None,
     ) -> Meeting:
         """Move a meeting, change its texts or attendees, if nobody has changed it. The server may mail them.
@@ -142,7 +142,7 @@ class Meetings:
         url: Annotated[str, Bound],
         etag: str | None = None,
         written: str | None = None,
-        occurrence: AwareDatetime | None = None,
+        occurrence: Moment | None = None,
     ) -> Deleted:
         """Call off a meeting that we have called. The server may mail a cancellation to its attendees.
 

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agentkit_tools.calendar.zone import Day
+
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -23,7 +25,7 @@ class Repeats(BaseModel):
     """2 and weekly: every other week."""
     count: int | None = Field(default=None, ge=1, le=10_000)
     """How many occurrences there are, the first one included."""
-    until: date | None = None
+    until: Day | None = None
     """The last day on which it may start."""
     weekdays: tuple[Weekday, ...] = ()
     """For weekly: on which days, the first one's among them. None: on the day of the first one."""

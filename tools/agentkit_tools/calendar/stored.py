@@ -9,8 +9,14 @@ import icalendar
 import recurring_ical_events
 
 from agentkit.errors import ToolFailed
-from agentkit_tools.calendar.event import moment
+from agentkit_tools.calendar.event import moment, span
 from agentkit_tools.calendar.fingerprint import MARK, fingerprint
+
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+"""What reading a malformed event may raise: a property is there twice, is no number, or lies beyond all years."""
+
+OFTEN = ("SECONDLY", "MINUTELY", "HOURLY")
+LONGEST = timedelta(days=366)
 
 
 def events_in(text: str) -> list[icalendar.Event]:
@@ -52,6 +58,8 @@ def find_occurrence(text: str, events: Sequence[icalendar.Event], sought: dateti
         raise ToolFailed("the event does not repeat; leave the occurrence out")
     if override_at(events, sought, zone) is not None:
         return sought
+    if not all(map(is_countable, events)):
+        raise ToolFailed("the event repeats too often for these tools; change it in a calendar program")
     calendar: Any = icalendar.Calendar.from_ical(text)
     near: Any = recurring_ical_events.of(calendar).between(sought, sought + timedelta(seconds=1))
     if not any(_which(each, zone) == sought for each in near):
@@ -59,6 +67,25 @@ def find_occurrence(text: str, events: Sequence[icalendar.Event], sought: dateti
             f"the event has no occurrence at {sought.isoformat()}; give what calendar.list_events shows as `occurrence`"
         )
     return sought
+
+
+def is_countable(event: icalendar.Event) -> bool:
+    """Whether its occurrences can be worked out in reasonable time: few on a day, and none on top of many others."""
+    there: Any = event.get("RRULE")
+    if there is None:
+        return True
+    begins, ends = span(event)
+    rules = cast("list[Any]", there) if isinstance(there, list) else [there]
+    return ends - begins <= LONGEST and all(map(_is_calm, rules))
+
+
+def _is_calm(rule: Any) -> bool:
+    hours, minutes, seconds = (len(rule.get(part, [])) or 1 for part in ("BYHOUR", "BYMINUTE", "BYSECOND"))
+    return (
+        not any(str(each).upper() in OFTEN for each in rule["FREQ"])
+        and all(int(each) > 0 for each in rule.get("INTERVAL", [1]))
+        and hours * minutes * seconds <= 4
+    )
 
 
 def override_at(events: Sequence[icalendar.Event], sought: datetime, zone: ZoneInfo) -> int | None:

@@ -1,10 +1,10 @@
 """Time zones by their names, and moments on the clock of such a zone."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import UTC, date, datetime
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, AwareDatetime
 
 from agentkit.errors import ToolFailed
 
@@ -19,6 +19,21 @@ def _known(name: str) -> str:
 
 TimeZone = Annotated[str, AfterValidator(_known)]
 """The name of a time zone in the IANA database."""
+
+Dated = TypeVar("Dated", bound=date)
+
+
+def _in_our_time(value: Dated) -> Dated:
+    """What lies further off cannot be moved to another zone, or is not what anybody meant."""
+    if not 1900 <= value.year <= 2200:
+        raise ValueError(f"a calendar's years go from 1900 to 2200, and {value.year} is none of them")
+    return value
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+"""A point in time, with its offset from UTC."""
+
+Day = Annotated[date, AfterValidator(_in_our_time)]
 
 
 def on_the_clock(moment: datetime, zone: ZoneInfo) -> datetime:
