@@ -90,6 +90,10 @@ class Site(ABC):
         """Somebody else confirms a hold."""
 
     @abstractmethod
+    def cancel_as_another(self, uuid: str) -> None:
+        """Somebody else cancels a booking, at a fee of ten percent or less."""
+
+    @abstractmethod
     def add_place(self, uuid: str) -> None:
         """Somebody else adds a place to a hold."""
 
@@ -159,6 +163,14 @@ class AtOcto(Site):
 
     def confirm_as_another(self, uuid: str) -> None:
         self.desk.ledger.confirm(uuid, {"fullName": "Bob", "emailAddress": "bob@example.test"}, "bob-1")
+
+    def cancel_as_another(self, uuid: str) -> None:
+        self.desk.ledger.cancel(uuid, "The boat is broken.", None)
+
+    def confirm_without_a_reference(self, uuid: str) -> None:
+        """The same at a server that keeps none."""
+        self.confirm_as_another(uuid)
+        self._set(uuid, "reseller_reference", None)
 
     def add_place(self, uuid: str) -> None:
         self._set(uuid, "unit_ids", '["adult", "adult"]')
@@ -236,6 +248,17 @@ class AtPretix(Site):
 
     def confirm_as_another(self, uuid: str) -> None:
         self.shop.staff("POST", f"events/{self.shop.series}/orders/{uuid}/mark_paid/", {"send_email": False})
+
+    def cancel_as_another(self, uuid: str) -> None:
+        fee = {"cancellation_fee": "2.50"} if self.status(uuid) == "CONFIRMED" else {}
+        self._staff_order("POST", f"{uuid}/mark_canceled/", {"send_email": False, **fee})
+
+    def forget_who(self, uuid: str) -> None:
+        """Somebody else's program writes its own notes over all others."""
+        self._staff_order("PATCH", f"{uuid}/", {"api_meta": {"another": "program"}})
+
+    def _staff_order(self, method: str, path: str, body: Any) -> None:
+        self.shop.staff(method, f"events/{self.shop.series}/orders/{path}", body)
 
     def add_place(self, uuid: str) -> None:
         place = {"order": uuid, "item": int(self.shop.walk), "subevent": int(self.shop.dates["roomy"])}

@@ -89,6 +89,22 @@ async def test_what_another_action_has_confirmed_is_not_ours(site, held, confirm
     assert site.world() == world
 
 
+async def test_without_a_reference_a_first_attempt_is_not_the_one_that_confirmed(desk):
+    held = await do(desk.kit.reserve, **desk.wish())
+    desk.confirm_without_a_reference(held.uuid)
+    ctx = first()
+    with pytest.raises(ToolFailed, match="not by this action"):
+        await do(desk.kit.confirm, ctx, **desk.agreed(held.uuid))
+    assert (await do(desk.kit.confirm, again(ctx), **desk.agreed(held.uuid))).status == "CONFIRMED"
+
+
+async def test_what_another_has_cancelled_proves_nothing_about_earlier_attempts(site, held, confirmed):
+    site.cancel_as_another(held.uuid)
+    with pytest.raises(ToolFailed, match="CANCELLED") as error:
+        await do(site.kit.confirm, again(first()), **site.agreed(held.uuid))
+    assert not error.value.ever
+
+
 async def test_a_cancellation_costs_what_was_quoted(site, confirmed):
     quote = await do(site.kit.quote_cancellation, uuid=confirmed.uuid)
     assert (quote.cost, quote.currency) == (site.fee, "EUR")

@@ -9,7 +9,9 @@ import pytest
 
 from agentkit import Agent, ScriptedModel
 from agentkit.errors import ToolFailed, ToolPartial
-from agentkit_tools.booking import Booking
+from agentkit_tools.booking import Booking, Pretix
+from agentkit_tools.booking.pretix.shop import Shop
+from agentkit_tools.booking.server import Refused, Unread
 from tests.tools.booking.action import again, do, first
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("booking"), pytest.mark.timeout(600)]
@@ -57,11 +59,68 @@ async def test_the_refund_is_noted_once_whichever_answer_is_lost(shop, confirmed
         assert shop.shop.books.order(held.uuid).refunds == ("created 20",)
 
 
-async def test_what_staff_cancels_is_refunded_by_staff(shop, confirmed):
-    path = f"events/{shop.shop.series}/orders/{confirmed.uuid}/mark_canceled/"
-    shop.shop.staff("POST", path, {"send_email": False})
-    assert (await do(shop.kit.confirm_cancellation, uuid=confirmed.uuid)).status == "CANCELLED"
+async def test_what_staff_cancels_is_refunded_by_staff_and_what_is_still_owed_is_told(shop, confirmed):
+    shop.cancel_as_another(confirmed.uuid)
+    with pytest.raises(ToolPartial, match=r"22\.50 is owed and no refund is noted"):
+        await do(shop.kit.confirm_cancellation, uuid=confirmed.uuid)
     assert shop.shop.books.order(confirmed.uuid).refunds == ()
+
+
+async def test_our_cancellation_is_refunded_also_when_another_program_writes_over_our_name(
+    shop, confirmed, monkeypatch
+):
+    noted = Pretix._note
+
+    async def overwritten(self, order, marks, contact=None):
+        await noted(self, order, marks, contact)
+        shop.forget_who(order.code)
+
+    monkeypatch.setattr(Pretix, "_note", overwritten)
+    await do(shop.kit.confirm_cancellation, uuid=confirmed.uuid, max_fee=Decimal(5))
+    assert shop.shop.books.order(confirmed.uuid).refunds == ("created 20",)
+
+
+async def test_who_pays_in_the_last_moment_keeps_the_booking(shop):
+    held, ctx = await do(shop.kit.reserve, **shop.wish()), first()
+    shop.proxy.delay(1.0, of=shop.wire["confirm"])
+    confirming = asyncio.create_task(do(shop.kit.confirm, ctx, **shop.agreed(held.uuid)))
+    await asyncio.sleep(0.6)
+    shop.confirm_as_another(held.uuid)
+    with pytest.raises(Unread, match="somebody else may have done that"):
+        await confirming
+    with pytest.raises(ToolFailed, match="by another action") as error:
+        await do(shop.kit.confirm, again(ctx), **shop.agreed(held.uuid))
+    assert not error.value.ever
+
+
+async def test_a_payment_that_the_shop_refuses_is_a_part_as_the_contact_is_noted(shop, monkeypatch):
+    held = await do(shop.kit.reserve, **shop.wish())
+    failing_to_pay(monkeypatch, Refused(403, "", "not with this token"))
+    with pytest.raises(ToolPartial, match=r"noted on the order, not confirmed: .* not with this token"):
+        await do(shop.kit.confirm, **shop.agreed(held.uuid))
+    order = shop.shop.books.order(held.uuid)
+    assert (order.status, order.email) == ("n", "ann@example.test")
+
+
+async def test_a_payment_that_never_left_is_tried_again(shop, monkeypatch):
+    held, ctx = await do(shop.kit.reserve, **shop.wish()), first()
+    with monkeypatch.context() as once:
+        failing_to_pay(once, ToolFailed("not reached"))
+        with pytest.raises(Unread, match="noted on the order, not confirmed yet: not reached"):
+            await do(shop.kit.confirm, ctx, **shop.agreed(held.uuid))
+    assert (await do(shop.kit.confirm, again(ctx), **shop.agreed(held.uuid))).status == "CONFIRMED"
+
+
+def failing_to_pay(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """From now on the shop takes every request but the payment."""
+    change = Shop.change
+
+    async def changed(self, kind, method, *path, body, key=""):
+        if path[-1] == "confirm":
+            raise error
+        return await change(self, kind, method, *path, body=body, key=key)
+
+    monkeypatch.setattr(Shop, "change", changed)
 
 
 async def test_staff_that_reprices_in_the_last_moment_makes_it_a_part_and_no_more_is_paid(shop):

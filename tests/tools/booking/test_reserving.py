@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from agentkit.errors import ToolFailed
+from agentkit_tools.booking import Octo
 from tests.tools.booking.action import again, do, first, undo_of
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("booking"), pytest.mark.timeout(600)]
@@ -170,3 +172,68 @@ async def test_a_booking_nobody_knows_is_a_failure(site):
     for tool in (site.kit.get, site.kit.release, site.kit.quote_cancellation):
         with pytest.raises(ToolFailed):
             await do(tool, uuid="00000000-0000-4000-8000-000000000000")
+
+
+async def test_what_is_confirmed_just_before_it_is_released_is_left_alone_also_where_cancelling_is_free(
+    site, held, monkeypatch
+):
+    kind, cancel = type(site.kit._provider), type(site.kit._provider).cancel
+
+    async def confirmed_first(self, uuid, *rest):
+        site.confirm_as_another(uuid)
+        return await cancel(self, uuid, *rest)
+
+    monkeypatch.setattr(kind, "cancel", confirmed_first)
+    site.charge(0)
+    try:
+        with pytest.raises(ToolFailed, match="not a hold any more but CONFIRMED"):
+            await do(site.kit.release, uuid=held.uuid)
+    finally:
+        site.charge(site.percent)
+    assert site.status(held.uuid) == "CONFIRMED"
+
+
+async def test_what_is_confirmed_while_its_release_is_quoted_is_left_alone(desk, monkeypatch):
+    held = await do(desk.kit.reserve, **desk.wish())
+    quoted = Octo._within
+
+    async def confirmed_first(self, booking, max_fee):
+        desk.confirm_as_another(booking.uuid)
+        return await quoted(self, booking, max_fee)
+
+    monkeypatch.setattr(Octo, "_within", confirmed_first)
+    desk.charge(0)
+    try:
+        with pytest.raises(ToolFailed, match="not a hold any more but CONFIRMED"):
+            await do(desk.kit.release, uuid=held.uuid)
+    finally:
+        desk.charge(desk.percent)
+    assert desk.status(held.uuid) == "CONFIRMED"
+
+
+async def test_a_hold_that_another_has_cancelled_was_made_and_says_so(site):
+    ctx = first()
+    held = await do(site.kit.reserve, ctx, **site.wish())
+    site.cancel_as_another(held.uuid)
+    assert (await do(site.kit.reserve, again(ctx), **site.wish())).status == "CANCELLED"
+
+
+async def test_a_hold_past_its_time_is_still_given_back_where_it_could_be_paid_late(shop):
+    held = await do(shop.kit.reserve, **shop.wish())
+    shop.let_expire(held.uuid)
+    assert shop.shop.books.order(held.uuid).status == "n"
+    assert (await do(shop.kit.release, uuid=held.uuid)).status == "CANCELLED"
+    assert shop.shop.books.order(held.uuid).status == "c"
+
+
+@pytest.mark.parametrize("changes", [{"places": 1001}, {"minutes": 525_601}])
+async def test_nobody_holds_a_thousand_places_or_a_year(site, changes):
+    with pytest.raises(ValidationError, match="less than or equal to"):
+        await do(site.kit.reserve, **{**site.wish(), **changes})
+
+
+@pytest.mark.parametrize("uuid", [".", ".."])
+async def test_an_id_that_leads_elsewhere_is_refused(site, uuid):
+    for tool in (site.kit.get, site.kit.release):
+        with pytest.raises(ToolFailed, match="is no id"):
+            await do(tool, uuid=uuid)

@@ -3,20 +3,25 @@
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from agentkit.call import Proposal
-from agentkit.effects import Compensable, Effect, ExactInverse, Idempotent, Irreversible, Quote, ReadOnly
+from agentkit.effects import Blind, Compensable, Effect, ExactInverse, Idempotent, Irreversible, Quote, ReadOnly
 from agentkit.errors import ToolFailed
 from agentkit.label import Bound, Content
 from agentkit.tool import Tool, ToolContext, tool
 from agentkit_tools.booking.provider import Contact, Order, Price, Provider
 from agentkit_tools.booking.reservation import Availability, Product, Reservation
 
-Places = Annotated[int, Field(ge=1)]
-Minutes = Annotated[int, Field(ge=1)]
+Places = Annotated[int, Field(ge=1, le=1000)]
+Minutes = Annotated[int, Field(ge=1, le=525_600)]
+"""A year at most."""
+
+GIVEN_BACK = frozenset({"CANCELLED", "REJECTED"})
+"""Takes no places, and will not by itself. What has expired by the clock can still be paid or revived at some shops."""
 
 SECOND = timedelta(seconds=1)
 """How exactly servers tell until when a hold lasts."""
@@ -39,8 +44,9 @@ class Booking:
         self.reserve = tool("booking.reserve", repeat=promises.reserve, undo=ExactInverse(self._given_back))(
             self._reserve
         )
-        # No server shortens a hold; but nobody has to, as it ends by itself.
-        self.extend = tool("booking.extend", repeat=promises.extend, undo=Irreversible())(self._extend)
+        # No server knows an extension again, and a late one shortens a longer one that was made since. Nor does a
+        # server shorten a hold when asked; but nobody has to, as it ends by itself.
+        self.extend = tool("booking.extend", repeat=Blind(marked=True), undo=Irreversible())(self._extend)
         self.confirm = tool(
             "booking.confirm",
             repeat=promises.confirm,
@@ -83,14 +89,17 @@ class Booking:
         places: Places,
         minutes: Minutes = 30,
     ) -> Reservation:
-        """Hold places for some minutes, without obligation. Unless it is confirmed, a hold ends by itself."""
+        """Hold places for some minutes, without obligation. Unless it is confirmed, a hold ends by itself.
+
+        The status says what has become of it meanwhile: a hold that was made can be cancelled by the time it is read.
+        """
         uuid = self._provider.uuid(ctx.key)
         known = await self._provider.find(uuid) if ctx.attempt > 1 else None
         if known is None:
             until = ctx.started_at + timedelta(minutes=minutes)
             what = (product_id, option_id, availability_id, places)
             known = await self._provider.reserve(Order(uuid, *what, minutes, until, ctx.action))
-        if known.is_over:
+        if known.status in self._final:
             raise ToolFailed(f"nothing is held any more: the booking is {known.status}; reserve again", ever=True)
         return known
 
@@ -160,15 +169,13 @@ class Booking:
     ) -> Reservation:
         """Give a hold back. One that is confirmed, or holds something else than said here, is left alone.
 
-        No server cancels on condition: a confirmation between our look and our release is lost.
+        The adapter looks last; how long a confirmation may still come unseen after that is told by each.
         """
         before = await self._booking(uuid)
-        if before.is_over:
+        if before.status in GIVEN_BACK | self._final:
             return before
-        if before.status != "ON_HOLD":
-            raise ToolFailed(f"not a hold any more but {before.status}: quote and use booking.confirm_cancellation")
-        _check_unchanged(before, availability_id, places)
-        return await self._provider.cancel(uuid, "The hold is no longer needed.", Decimal(0), ctx.action)
+        check = partial(_check_unchanged, availability_id=availability_id, places=places)
+        return await self._provider.cancel(uuid, "The hold is no longer needed.", Decimal(0), ctx.action, check)
 
     async def _booking(self, uuid: str) -> Reservation:
         if found := await self._provider.find(uuid):
@@ -176,7 +183,7 @@ class Booking:
         raise ToolFailed(f"the booking server knows no booking {uuid!r}")
 
     def _over(self, booking: Reservation, only: str) -> ToolFailed:
-        """In a final status, neither this attempt nor an earlier one can have done anything, or will."""
+        """Where no confirmed booking comes to, neither this attempt nor an earlier one has confirmed it, or will."""
         return ToolFailed(f"{only}; this booking is {booking.status}", ever=booking.status in self._final)
 
 
@@ -194,6 +201,8 @@ def _lasts(booking: Reservation, until: datetime) -> bool:
 
 def _ours(ctx: ToolContext, booking: Reservation) -> Reservation:
     """A booking this action has confirmed; were another's taken for ours, our undo would cancel theirs."""
+    if booking.reseller_reference is None and ctx.attempt == 1:
+        raise ToolFailed("the booking is confirmed already, not by this action; there is nothing to do")
     if booking.reseller_reference not in (None, ctx.action):
         raise ToolFailed("the booking is confirmed already, by another action; there is nothing to do")
     return booking
@@ -208,7 +217,9 @@ def _check_price(booking: Reservation, expected: Price) -> None:
 
 
 def _check_unchanged(booking: Reservation, availability_id: str | None, places: int | None) -> None:
+    if booking.status not in ("ON_HOLD", "EXPIRED"):
+        raise ToolFailed(f"not a hold any more but {booking.status}: quote and use booking.confirm_cancellation")
     holds = (booking.availability_id, booking.places)
     said = (availability_id or booking.availability_id, places or booking.places)
-    if not booking.is_over and holds != said:
+    if holds != said:
         raise ToolFailed(f"the booking is not as it was made: it holds {holds[1]} places on {holds[0]}")

@@ -1,10 +1,10 @@
 """The port: what a booking server must offer, in the terms of OCTO and Duffel, to be used by the booking tools."""
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from agentkit.effects import Quote, Repeat
 from agentkit_tools.booking.reservation import Availability, Product, Reservation
@@ -15,12 +15,10 @@ class Promises:
     """What this server keeps when a request comes twice or late; the tools declare exactly that."""
 
     reserve: Repeat
-    extend: Repeat
-    """The tool marks its point of no return."""
     confirm: Repeat
     cancel: Repeat
     final: Set[str]
-    """The statuses that no request on its way can change any more."""
+    """The statuses that no confirmed booking ever comes to, and that no request on its way can change any more."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,10 @@ class Price:
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
+
+
+Check: TypeAlias = Callable[[Reservation], None]
+"""Looks at a booking that is about to be cancelled, and raises `ToolFailed` to leave it alone."""
 
 
 class Provider(Protocol):
@@ -105,6 +107,11 @@ class Provider(Protocol):
         """What cancelling would cost now; no cost if it is not to be had any more."""
         ...
 
-    async def cancel(self, uuid: str, reason: str, max_fee: Decimal | None, reference: str) -> Reservation:
-        """Give the places back for this fee or less; what is over already stays as it is."""
+    async def cancel(
+        self, uuid: str, reason: str, max_fee: Decimal | None, reference: str, check: Check | None = None
+    ) -> Reservation:
+        """Give the places back for this fee or less, if the check lets the booking pass as it was last read.
+
+        What is cancelled already stays as it is. See each adapter for how long a change after the check stays unseen.
+        """
         ...

@@ -1,5 +1,6 @@
 """A booking server over HTTP: requests whose errors say what they prove."""
 
+import json
 import ssl
 from collections.abc import Callable, Generator, Mapping, Set
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ from agentkit_tools.secrecy import is_loopback
 
 T = TypeVar("T")
 
+LONGEST_ANSWER = 8_000_000
+"""Bytes, unpacked."""
+LONGEST_REFUSAL = 500
+"""Signs of what a server says about its no."""
 NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)
 
 
@@ -23,9 +28,13 @@ class Refused(ToolFailed):
     """The server says no; this request has changed nothing."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(f"the booking server refuses ({code or status}): {message}")
+        super().__init__(f"the booking server refuses ({(code or str(status))[:100]}): {message[:LONGEST_REFUSAL]}")
         self.status = status
         self.code = code
+
+
+class TooLong(ValueError):
+    """An answer that nobody wants to read."""
 
 
 class Unread(Exception):
@@ -64,7 +73,7 @@ class Server:
     worded: Callable[[Mapping[str, Any]], Refusal]
     """Reads the JSON object that a refusal brings."""
     busy: Set[int] = frozenset()
-    """Statuses below 500 that prove nothing: the same request may be at work at this moment."""
+    """Statuses below 500, beside 408, that prove nothing: the same request may be at work at this moment."""
 
     async def ask(
         self, kind: type[T], method: str, *path: str, body: Any = None, query: Mapping[str, str] | None = None
@@ -84,7 +93,7 @@ class Server:
         try:
             return await self.ask(kind, "GET", *path, query=query)
         except Refused as refusal:
-            if refusal.status == 404 or refusal.code.startswith("INVALID_"):
+            if refusal.status == 404 or (refusal.status, refusal.code) == (400, "INVALID_BOOKING_UUID"):
                 return None
             raise
 
@@ -104,13 +113,19 @@ class Server:
     async def _request(
         self, method: str, path: tuple[str, ...], body: Any, *, query: Mapping[str, str] | None = None, key: str = ""
     ) -> Any:
-        url = self.url + "/".join(quote(part, safe="") for part in path)
+        url = self.url + "/".join(_part(part) for part in path)
         headers = {"X-Idempotency-Key": key} if key else {}
         async with self._client() as client:
-            response = await client.request(method, url, json=body, params=query, headers=headers)
-        if 400 <= response.status_code < 500 and response.status_code not in self.busy:
-            raise self._refused(response)
-        return response.raise_for_status().json()
+            request = client.build_request(method, url, json=body, params=query, headers=headers)
+            response = await client.send(request, stream=True)
+            try:
+                answer = await _read(response)
+            finally:
+                await response.aclose()
+        if 400 <= response.status_code < 500 and response.status_code not in self.busy | {408}:
+            raise self._refused(response, answer)
+        response.raise_for_status()
+        return json.loads(answer)
 
     def _client(self) -> httpx.AsyncClient:
         """A new one for each request, as it belongs to an event loop; without a proxy on the loopback."""
@@ -118,9 +133,9 @@ class Server:
         headers = dict(self.headers)
         return httpx.AsyncClient(headers=headers, timeout=self.timeout, verify=_trusted(), trust_env=outside)
 
-    def _refused(self, response: httpx.Response) -> Refused:
+    def _refused(self, response: httpx.Response, answer: bytes) -> Refused:
         try:
-            document = response.json()
+            document = json.loads(answer)
         except ValueError:
             document = None
         if not isinstance(document, dict):
@@ -128,6 +143,22 @@ class Server:
         said: dict[str, Any] = document  # pyright: ignore[reportUnknownVariableType]  # any JSON object
         refusal = self.worded(said)
         return Refused(response.status_code, refusal.code, refusal.message)
+
+
+def _part(part: str) -> str:
+    """One step of a path. Dots are no signs to escape, and would lead elsewhere."""
+    if part in (".", ".."):
+        raise ToolFailed(f"{part!r} is no id")
+    return quote(part, safe="")
+
+
+async def _read(response: httpx.Response) -> bytes:
+    answer = bytearray()
+    async for some in response.aiter_bytes():
+        answer += some
+        if len(answer) > LONGEST_ANSWER:
+            raise TooLong(f"the answer is longer than {LONGEST_ANSWER} bytes")
+    return bytes(answer)
 
 
 @cache

@@ -2,12 +2,16 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from agentkit.effects import Quote
 from agentkit_tools.booking.reservation import Availability, Option, Product, Reservation, Unit
+
+Precision = Annotated[int, Field(ge=0, le=6)]
+"""How many digits of a currency come after its point."""
 
 
 class Document(BaseModel):
@@ -21,7 +25,7 @@ class PricingDocument(Document):
 
     retail: int
     currency: str
-    currency_precision: int
+    currency_precision: Precision
 
     @property
     def amount(self) -> Decimal:
@@ -171,7 +175,7 @@ class QuoteDocument(Document):
     id: str
     fee: int
     currency: str
-    currency_precision: int
+    currency_precision: Precision
     refund: str = ""
     utc_expires_at: datetime | None = None
 

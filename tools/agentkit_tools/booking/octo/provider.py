@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
-from agentkit.effects import Blind, Idempotent, Keyed, Quote
+from agentkit.effects import Idempotent, Keyed, Quote
 from agentkit.errors import ToolFailed
 from agentkit_tools.booking.octo.documents import (
     AvailabilityDocument,
@@ -18,7 +18,7 @@ from agentkit_tools.booking.octo.documents import (
     ProductDocument,
     QuoteDocument,
 )
-from agentkit_tools.booking.provider import Contact, Order, Price, Promises
+from agentkit_tools.booking.provider import Check, Contact, Order, Price, Promises
 from agentkit_tools.booking.reservation import Availability, Product, Reservation
 from agentkit_tools.booking.server import Refusal, Refused, Server
 from agentkit_tools.secrecy import require_https
@@ -50,10 +50,9 @@ class Octo(BaseModel):
 
     @property
     def promises(self) -> Promises:
-        """A booking has an id of its own. An extension has none: it counts from when it arrives, and says not whose."""
+        """A booking has an id of its own. One that has expired was never confirmed."""
         return Promises(
             reserve=Keyed(RETENTION),
-            extend=Blind(marked=True),
             confirm=Idempotent(),
             cancel=Idempotent(),
             final=frozenset({"EXPIRED"}),
@@ -129,18 +128,29 @@ class Octo(BaseModel):
         """Not in the standard; asked in Duffel's two steps, where the server knows them."""
         return (await self._quoted(uuid)).quote()
 
-    async def cancel(self, uuid: str, reason: str, max_fee: Decimal | None, reference: str) -> Reservation:
+    async def cancel(
+        self, uuid: str, reason: str, max_fee: Decimal | None, reference: str, check: Check | None = None
+    ) -> Reservation:
         """POST /bookings/{uuid}/cancel. With a limit the fee is quoted first; a server that quotes then honours it.
 
-        A quote is for the booking as it is, so that a hold which somebody confirms meanwhile is not cancelled.
+        A quote is for the booking as it is, and the check looks before and after it: a hold which somebody confirms
+        meanwhile is not cancelled. Where nothing is quoted, a confirmation that follows the check at once is lost.
         """
-        before = await self.find(uuid)
-        if before is None:
-            raise ToolFailed(f"the booking server knows no booking {uuid!r}")
+        before = await self._known(uuid, check)
         if before.is_over:
             return before
         quoted = {} if max_fee is None else await self._within(before, max_fee)
+        if check:
+            await self._known(uuid, check)
         return await self._change(uuid, "cancel", {"reason": reason, **quoted})
+
+    async def _known(self, uuid: str, check: Check | None) -> Reservation:
+        found = await self.find(uuid)
+        if found is None:
+            raise ToolFailed(f"the booking server knows no booking {uuid!r}")
+        if check and not found.is_over:
+            check(found)
+        return found
 
     async def _change(self, uuid: str, what: str, body: dict[str, Any]) -> Reservation:
         return (await self._server.change(BookingDocument, "POST", "bookings", uuid, what, body=body)).reservation()

@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 ONLY_OPTION = "DEFAULT"
 """The option of a product without variations."""
+OPEN = ("created", "pending")
+"""States of a payment that waits."""
 DEAD = ("failed", "canceled")
 """States of a payment or refund that never came to anything."""
 
@@ -205,13 +207,18 @@ class OrderDocument(Document):
 
     def open_payment(self, amount: Decimal) -> PaymentDocument | None:
         """The payment that waits for exactly this."""
-        waiting = [each for each in self.payments if each.state in ("created", "pending") and each.amount == amount]
+        waiting = [each for each in self.payments if each.state in OPEN and each.amount == amount]
         return waiting[-1] if waiting else None
+
+    def state_of(self, payment: PaymentDocument) -> str:
+        """What has become of this very payment."""
+        return next((each.state for each in self.payments if each.local_id == payment.local_id), "gone")
 
     def reservation(self, event: EventDocument, *, cancellable: bool) -> Reservation:
         """For the model to read."""
         status, places = self.booking_status, self.live or self.positions
         first = places[0]
+        mark = self.marks.get("confirmed" if status == "CONFIRMED" else "reserved")
         return Reservation(
             uuid=self.code,
             status=status,
@@ -224,7 +231,7 @@ class OrderDocument(Document):
             held_until=self.expires if status == "ON_HOLD" else None,
             cancellable=cancellable,
             cancellation_fee=self._cancellation_fee() if status == "CANCELLED" else None,
-            reseller_reference=self.marks.get("confirmed" if status == "CONFIRMED" else "reserved", "(somebody else)"),
+            reseller_reference=str(mark or "(somebody else)"),
         )
 
     def _cancellation_fee(self) -> Decimal:

@@ -14,6 +14,7 @@ from agentkit.effects import Idempotent, Keyed, Quote
 from agentkit.errors import ToolFailed, ToolPartial
 from agentkit_tools.booking.pretix.documents import (
     ONLY_OPTION,
+    OPEN,
     EventDocument,
     ItemDocument,
     OrderDocument,
@@ -23,9 +24,9 @@ from agentkit_tools.booking.pretix.documents import (
     availability,
 )
 from agentkit_tools.booking.pretix.shop import Shop, worded
-from agentkit_tools.booking.provider import Contact, Order, Price, Promises
-from agentkit_tools.booking.reservation import OVER, Availability, Product, Reservation
-from agentkit_tools.booking.server import Refused, Server, after_a_change
+from agentkit_tools.booking.provider import Check, Contact, Order, Price, Promises
+from agentkit_tools.booking.reservation import Availability, Product, Reservation
+from agentkit_tools.booking.server import Refused, Server, Unread, after_a_change
 from agentkit_tools.secrecy import require_https
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ34567890"
@@ -64,14 +65,14 @@ class Pretix(BaseModel):
 
         Its `X-Idempotency-Key` is not what this rests on: a key is kept for 24 hours only, is forgotten after a 500
         though the order may stand, replays a refusal for ever, and answers another body with the first one's order.
-        The order's code is the reseller's to choose, and unique in the database.
+        The order's code is the reseller's to choose, and unique in the database. No status is final: a paid order can
+        be cancelled, and what has expired can be extended or paid.
         """
         return Promises(
             reserve=Keyed(RETENTION),
-            extend=Idempotent(),
             confirm=Idempotent(),
             cancel=Idempotent(),
-            final=frozenset({"CANCELLED"}),
+            final=frozenset(),
         )
 
     def uuid(self, key: str) -> str:
@@ -146,7 +147,7 @@ class Pretix(BaseModel):
             elsewhere = "or was not reserved by booking.reserve"
             raise ToolFailed(f"no payment of {price} waits on this order: it costs {before.total} now, {elsewhere}")
         await self._note(before, {"confirmed": reference}, contact)
-        await self._pay(uuid, payment)
+        await self._pay(before, payment, reference)
         with after_a_change():
             order = await self._shop.order(uuid)
             after = await self._read(order)
@@ -162,18 +163,32 @@ class Pretix(BaseModel):
             return Quote(Decimal(0), (await self._event()).currency)
         return (await self._shop.terms(order)).quote(order)
 
-    async def cancel(self, uuid: str, reason: str, max_fee: Decimal | None, reference: str) -> Reservation:
-        """Cancel, keeping the fee, then note the refund that is due; a second time, only what is still missing."""
-        before = await self._shop.order(uuid)
-        if before.booking_status not in OVER:
+    async def cancel(
+        self, uuid: str, reason: str, max_fee: Decimal | None, reference: str, check: Check | None = None
+    ) -> Reservation:
+        """Cancel, keeping the fee, then note the refund that is due; a second time, only what is still missing.
+
+        pretix cancels without conditions: a payment between our look and the request, as we note our name, is lost.
+        """
+        before, gave_up = await self._shop.order(uuid), False
+        if before.booking_status != "CANCELLED":
+            if check:
+                check(await self._read(before))
             fee = await self._fee(before, max_fee)
             await self._note(before, {"cancelled": reference})
-            await self._give_up(before, reason, fee)
+            gave_up = await self._give_up(before, reason, fee)
         with after_a_change():
-            after = await self._shop.order(uuid)
-            if after.marks.get("cancelled") == reference and after.owed > 0:
-                await self._refund(after, reference)
-            return await self._read(after)
+            return await self._settled(uuid, reference, gave_up)
+
+    async def _settled(self, uuid: str, reference: str, gave_up: bool) -> Reservation:
+        """A cancelled order whose refund is noted. That of somebody else's cancellation is theirs to note."""
+        after = await self._shop.order(uuid)
+        if after.owed > 0:
+            if not (gave_up or after.marks.get("cancelled") == reference):
+                partly = f"cancelled, but {after.owed} is owed and no refund is noted; ask the shop"
+                raise ToolPartial(partly, await self._read(after))
+            await self._refund(after, reference)
+        return await self._read(after)
 
     def _body(self, order: Order) -> dict[str, Any]:
         """The same bytes at every attempt."""
@@ -203,16 +218,31 @@ class Pretix(BaseModel):
             body |= {"email": contact.email, "invoice_address": {"name_parts": name}}
         await self._shop.change(OrderDocument, "PATCH", "orders", order.code, body=body)
 
-    async def _pay(self, uuid: str, payment: PaymentDocument) -> None:
-        """A refusal counts only if the money did not move: pretix can take it and refuse the order."""
-        path = ("orders", uuid, "payments", str(payment.local_id), "confirm")
+    async def _pay(self, before: OrderDocument, payment: PaymentDocument, reference: str) -> None:
+        """Our name and the contact are on the order by now, so nothing that goes wrong here counts as a failure."""
+        path = ("orders", before.code, "payments", str(payment.local_id), "confirm")
         try:
             await self._shop.change(PaymentDocument, "POST", *path, body={"send_email": False})
-        except Refused:
+        except Refused as refusal:
             with after_a_change():
-                order = await self._shop.order(uuid)
-            if order.open_payment(payment.amount):
-                raise
+                await self._refused(before, payment, reference, refusal)
+        except ToolFailed as unsent:
+            raise Unread(f"noted on the order, not confirmed yet: {unsent}") from unsent
+
+    async def _refused(self, before: OrderDocument, payment: PaymentDocument, reference: str, refusal: Refused) -> None:
+        """Returns if it is paid all the same: by an earlier attempt, or as pretix took the money and refused the order.
+
+        A booking that is confirmed, though none of our attempts was there before, is another's: our name goes off.
+        """
+        order, again = await self._shop.order(before.code), before.marks.get("confirmed") == reference
+        state = order.state_of(payment)
+        if state in OPEN and not again:
+            raise ToolPartial(f"noted on the order, not confirmed: {refusal}", await self._read(order))
+        if state in OPEN:
+            raise Unread(f"not confirmed, but an earlier attempt may be: {refusal}") from refusal
+        if state != "confirmed" or (order.booking_status == "CONFIRMED" and not again):
+            await self._note(order, {"confirmed": f"{reference}?"})
+            raise Unread(f"the payment is {state}, and somebody else may have done that: {refusal}") from refusal
 
     async def _fee(self, order: OrderDocument, max_fee: Decimal | None) -> Decimal:
         if order.booking_status != "CONFIRMED":
@@ -224,14 +254,21 @@ class Pretix(BaseModel):
             raise ToolFailed(f"cancelling costs {quote.cost} {quote.currency} now, more than {max_fee}")
         return quote.cost
 
-    async def _give_up(self, order: OrderDocument, reason: str, fee: Decimal) -> None:
-        """A refusal counts only if the order still stands: an earlier attempt may have come first."""
+    async def _give_up(self, order: OrderDocument, reason: str, fee: Decimal) -> bool:
+        """Whether it was this request that cancelled.
+
+        A refusal counts only if the order still stands: an earlier attempt may have come first.
+        """
         body = {"send_email": False, "comment": reason, "cancellation_fee": str(fee) if fee else None}
         try:
             await self._shop.change(OrderDocument, "POST", "orders", order.code, "mark_canceled", body=body)
         except Refused:
-            if (await self._shop.order(order.code)).booking_status not in OVER:
+            with after_a_change():
+                now = await self._shop.order(order.code)
+            if now.booking_status != "CANCELLED":
                 raise
+            return False
+        return True
 
     async def _refund(self, order: OrderDocument, reference: str) -> None:
         """Noted once: looked for first, and known to the shop by a key in case an earlier request is on its way."""
