@@ -5,9 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
-from agentkit.errors import ToolFailed
+from agentkit.call import Slot, ToolCall
+from agentkit.errors import InvalidToolCall, ToolFailed
+from agentkit.toolbox import Toolbox
+from agentkit_tools.booking import Booking, Octo
 from agentkit_tools.booking.octo.documents import PricingDocument
 from agentkit_tools.booking.server import LONGEST_ANSWER, Refusal, Refused, Server
 
@@ -68,3 +71,10 @@ async def test_a_step_that_leads_elsewhere_is_not_taken(answering, part):
 def test_no_currency_has_so_many_digits(precision: Any):
     with pytest.raises(ValidationError):
         PricingDocument.model_validate({"retail": 1, "currency": "EUR", "currencyPrecision": precision})
+
+
+def test_a_booking_is_confirmed_for_an_address_that_is_one():
+    kit = Booking(Octo(url="https://octo.example.org", token=SecretStr("t")))
+    arguments = {"uuid": "u", "contact_name": "Ann", "contact_email": "ann", "expected_total": "1", "currency": "EUR"}
+    with pytest.raises(InvalidToolCall, match="'ann' is not a mail address"):
+        Toolbox(kit).validate(ToolCall("booking.confirm", arguments, Slot("r", 0, 0)))

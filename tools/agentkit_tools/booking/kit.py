@@ -13,6 +13,7 @@ from agentkit.effects import Blind, Compensable, Effect, ExactInverse, Idempoten
 from agentkit.errors import ToolFailed
 from agentkit.label import Bound, Content
 from agentkit.tool import Tool, ToolContext, tool
+from agentkit_tools.address import Address
 from agentkit_tools.booking.provider import Contact, Order, Price, Provider
 from agentkit_tools.booking.reservation import Availability, Product, Reservation
 
@@ -123,7 +124,7 @@ class Booking:
         ctx: ToolContext,
         uuid: Annotated[str, Bound],
         contact_name: str,
-        contact_email: Annotated[str, Bound],
+        contact_email: Annotated[Address, Bound],
         expected_total: Annotated[Decimal, Bound],
         currency: str,
     ) -> Reservation:
