@@ -27,7 +27,7 @@ EXTRAS: Final = {
     "booking": ("httpx",),
     "browser": ("playwright",),
     "calendar": ("caldav", "icalendar"),
-    "email": ("httpx", "imap-tools", "nh3"),
+    "email": ("httpx", "imap-tools"),
     "keyring": ("keyring",),
     "mcp": ("mcp",),
     "otlp": ("opentelemetry-exporter-otlp-proto-http",),

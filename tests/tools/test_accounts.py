@@ -6,10 +6,10 @@ import ssl
 import pytest
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from agentkit.errors import InvalidSettings
+from agentkit.errors import InvalidSettings, ToolFailed
 from agentkit_tools.booking import Octo
 from agentkit_tools.calendar import CalendarAccount
-from agentkit_tools.email import Address, MailAccount
+from agentkit_tools.email import Address, Email, MailAccount
 
 
 def mail_account(**changes: object) -> MailAccount:
@@ -133,3 +133,36 @@ def test_a_calendar_holds_only_its_own_events(url):
 def test_an_unknown_time_zone_is_named():
     with pytest.raises(ValidationError, match="Europe/Lisbon"):
         CalendarAccount(url="https://x.org/c", username="u", password=SecretStr("p"), time_zone="Lisbon")
+
+
+def test_the_address_of_jmap_is_taken_as_it_is_written():
+    assert mail_account(jmap_url="https://mail.example.org/jmap/session").jmap_url.endswith("/session")
+
+
+def test_a_password_in_another_script_is_shown_to_no_library_that_complains_about_it():
+    class Box:
+        def login_utf8(self, *given: object) -> None:
+            self.given = given
+
+    class Smtp:
+        """Has no login."""
+
+    account, box = mail_account(password="pässword"), Box()
+    account.log_in_imap(box)
+    assert box.given == ("desk@example.org", "pässword", None)
+    with pytest.raises(ToolFailed, match="ASCII") as error:
+        account.log_in_smtp(Smtp())
+    assert "ä" not in str(error.value)
+
+
+async def test_an_authority_that_cannot_be_read_fails_every_tool_and_nothing_else(tmp_path, context, call):
+    kit = Email(mail_account(ca_file=tmp_path / "none.pem"))
+    letter = {"to": ["ann@example.org"], "subject": "s", "body": "b"}
+    jmap = Email(mail_account(ca_file=tmp_path / "none.pem", jmap_url="https://mail.example.org/jmap/"))
+    for trying in (
+        call(kit.search, context()),
+        call(kit.send, context(), **letter),
+        call(jmap.send, context(), **letter),
+    ):
+        with pytest.raises(ToolFailed, match="no certificates"):
+            await trying

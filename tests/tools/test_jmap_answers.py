@@ -267,3 +267,44 @@ async def test_taking_back_is_in_doubt_only_when_the_server_itself_failed(server
     }
     with pytest.raises(Unsettled if kind == "serverFail" else ToolFailed, match=kind):
         await server.outbox.recall("<id@example.org>")
+
+
+@pytest.mark.parametrize("said", [{"updated": None, "notUpdated": None}, {"updated": {"s2": None}}])
+async def test_an_answer_that_leaves_the_mail_out_leaves_a_doubt_whether_it_was_taken_back(server, said):
+    record = {"id": "s1", "emailId": "m1", "undoStatus": "pending", "sendAt": "2026-11-20T08:30:00Z"}
+    envelope = {"mailFrom": {"email": "desk@example.org"}, "rcptTo": [{"email": "ann@example.org"}]}
+    server.methods |= {
+        "Email/query": {"ids": ["m1"]},
+        "Email/get": {"list": [{"id": "m1", "messageId": ["id@example.org"], "mailboxIds": {"s": True}}]},
+        "EmailSubmission/query": {"ids": ["s1"]},
+        "EmailSubmission/get": {"state": "1", "list": [{**record, "envelope": envelope}]},
+        "EmailSubmission/set": said,
+    }
+    with pytest.raises(Unsettled, match="does not say"):
+        await server.outbox.recall("<id@example.org>")
+
+
+async def test_a_cancelling_without_a_clear_answer_leaves_a_doubt(server, context):
+    held = {"urn:ietf:params:jmap:submission": {"maxDelayedSend": 600}}
+    server.session["accounts"] = {"a": {"accountCapabilities": held}}
+    server.methods["EmailSubmission/set"] = {
+        "created": {"sending": {**CREATED, "undoStatus": "pending"}},
+        "updated": None,
+    }
+    letter = compose(context(), "desk@example.org", Words(to=["ann@example.org"], subject="Trip", body="Hello\n"))
+    with pytest.raises(Unsettled, match="has cancelled"):
+        await server.outbox.submit(context(), letter, timedelta(seconds=60))
+
+
+async def test_a_session_at_another_place_is_named_and_not_logged_in_to(server, send, monkeypatch):
+    def elsewhere(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "127.0.0.1":
+            return httpx.Response(302, headers={"Location": "https://api.example.org/session"})
+        return httpx.Response(200 if "Authorization" in request.headers else 401)
+
+    plain = httpx.AsyncClient
+    monkeypatch.setattr(
+        httpx, "AsyncClient", lambda **given: plain(auth=given["auth"], transport=httpx.MockTransport(elsewhere))
+    )
+    with pytest.raises(ToolFailed, match=r"https://api\.example\.org/session: give that as jmap_url"):
+        await send()

@@ -17,6 +17,7 @@ from agentkit.errors import LeaseLost, ToolFailed, ToolPartial
 from agentkit.tool import ToolContext
 from agentkit_tools.email import Email, MailAccount
 from agentkit_tools.email.jmap import JmapOutbox
+from agentkit_tools.email.jmap_answers import Unsettled
 from agentkit_tools.email.letter import Letter, Words, compose
 from tests.servers import cyrus
 from tests.servers.cyrus import Cyrus, Unavailable
@@ -220,6 +221,22 @@ async def test_a_mail_found_after_a_lost_answer_can_be_taken_back(server, outbox
         await outbox.submit(context(), letter, LATER)
     await outbox.recall(letter.message_id)
     assert await outbox.find(context()) is None
+
+
+@pytest.mark.parametrize("hold", [AT_ONCE, LATER])
+async def test_a_mail_that_somebody_deleted_before_the_look_is_not_sent_again(server, outbox, wire, context, hold):
+    letter = letter_of(context(), to=("bob@example.test", "carol@example.test"))
+    wire.fault = "lost answer"
+    with pytest.raises(httpx.TransportError):
+        await outbox.submit(context(), letter, hold)
+    mails = server.ask(ALICE, "Email/query", filter={"header": ["Message-ID", letter.message_id]})["ids"]
+    server.ask(ALICE, "Email/set", destroy=mails)
+    with pytest.raises(Unsettled, match="deleted"):
+        await outbox.find(context(), letter.recipients)
+    with pytest.raises(Unsettled, match="deleted"):
+        await outbox.submit(context(attempt=2), letter, hold)
+    assert await outbox.find(context(), ["bob@example.test"]) is None
+    assert count(server, letter) <= 1
 
 
 async def test_a_lost_request_leaves_nothing_and_the_next_attempt_sends_it(server, outbox, wire, context):

@@ -7,7 +7,7 @@ from typing import assert_type
 import pytest
 from pydantic import SecretStr
 
-from agentkit.call import Proposal
+from agentkit.call import Proposal, Slot, ToolCall
 from agentkit.effects import (
     Blind,
     Compensable,
@@ -21,6 +21,7 @@ from agentkit.effects import (
     Quote,
     ReadOnly,
 )
+from agentkit.errors import InvalidToolCall
 from agentkit.label import Bound, Content, Handle
 from agentkit.toolbox import Toolbox
 from agentkit_tools.booking import Booking, Octo, Reservation
@@ -152,3 +153,17 @@ def test_the_inverse_of_an_event_rests_on_its_etag_or_on_what_was_written():
     after = undo.inverse(Effect("ab" * 32, arguments, event))
     assert after
     assert after.arguments == {**before.arguments, "etag": '"1"'}
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"to": []}, "at least 1 item"),
+        ({"subject": "x\r\nBcc: eve@example.org"}, "one line"),
+        ({"subject": "=?utf-8?q?x?="}, "decode that into other words"),
+    ],
+)
+def test_a_mail_that_could_never_be_sent_is_refused_when_it_is_proposed(changed, problem):
+    arguments = {"to": ["ann@example.org"], "subject": "s", "body": "b"} | changed
+    with pytest.raises(InvalidToolCall, match=problem):
+        Toolbox([email.send]).validate(ToolCall("email.send", arguments, Slot("r", 0, 0)))

@@ -1,6 +1,7 @@
 """A letter: its bytes, and what cannot be written."""
 
 from base64 import b64encode
+from dataclasses import replace
 from email import message_from_bytes, policy
 from typing import Any
 
@@ -64,6 +65,31 @@ def test_the_bytes_are_ascii_with_crlf_alone(context, body):
 def test_a_subject_cannot_smuggle_a_header(context, break_):
     with pytest.raises(ToolFailed, match="one line"):
         write(context(), subject=f"Hello{break_}Bcc: eve@example.org")
+
+
+ENCODED = "=?utf-8?q?hi=0D=0AReply-To:_eve=40example.org=0D=0A=0D=0ABody?="
+
+
+def test_a_subject_that_decodes_into_a_header_is_refused(context):
+    with pytest.raises(ToolFailed, match="decode"):
+        write(context(), subject=ENCODED)
+
+
+def test_whatever_reads_back_as_another_mail_is_not_written(context):
+    letter = write(context())
+    for changed in (replace(letter, subject=ENCODED), replace(letter, to=("=?utf-8?q?eve?=@example.org",))):
+        with pytest.raises(ToolFailed, match="another mail"):
+            changed.as_bytes()
+    with pytest.raises(ToolFailed, match="message id"):
+        write(context(), in_reply_to=f"<{ENCODED}@example.org>")
+
+
+@pytest.mark.parametrize(
+    "subject", ["a=b? -- é", "Grüße " * 40, "你好 🙂 " * 30, ' "x" <y@z> \\ = ?', "x" * 300, "é" + "x" * 90]
+)
+def test_a_plain_subject_is_written_whatever_is_in_it(context, subject):
+    mail = message_from_bytes(write(context(), subject=subject).as_bytes(), policy=policy.default)
+    assert "".join(str(mail["Subject"]).split()) == "".join(subject.split())
 
 
 def test_a_reply_cannot_smuggle_a_header(context):
@@ -136,6 +162,11 @@ def test_the_name_of_an_attachment_is_not_a_path(name):
 def test_the_name_of_an_attachment_cannot_smuggle_anything(break_):
     with pytest.raises(ToolFailed, match="control characters"):
         enclosed([file(f"a{break_}Bcc: eve@example.org")])
+
+
+def test_the_name_of_an_attachment_decodes_into_nothing():
+    with pytest.raises(ToolFailed, match="decode"):
+        enclosed([file("=?utf-8?q?a=0D=0AX=3A_y?=")])
 
 
 @pytest.mark.parametrize(

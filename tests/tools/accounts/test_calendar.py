@@ -137,4 +137,4 @@ async def test_a_redirect_takes_no_token_to_another_server(world, calendar, call
         with pytest.raises(ToolFailed):
             await call(calendar.create_event, context(), summary="Review", start=START, end=END)
     assert world.gate.seen[-1] == "Bearer"
-    assert set(shown) == {None}
+    assert set(shown) <= {None}

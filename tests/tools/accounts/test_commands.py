@@ -1,5 +1,6 @@
 """agentkit connect, disconnect and accounts, as a person types them."""
 
+import json
 import re
 import signal
 import subprocess
@@ -51,6 +52,12 @@ def test_an_account_is_connected_listed_and_disconnected(connect, person):
     code, said, _ = run("accounts")
     assert code == 0
     assert re.search(rf"work +{ALICE} +file +since \d{{4}}-\d\d-\d\d", said)
+
+    _, said, _ = run("accounts", "--json")
+    assert json.loads(said) == {
+        "accounts": [{"name": "work", "address": ALICE, "tokens": "file"}],
+        "damaged": [],
+    }
 
     assert run("disconnect", "work")[:2] == (0, "disconnected work\n")
     assert person.authorization.office.grants[0].revoked
@@ -148,3 +155,12 @@ def test_what_could_not_be_revoked_says_where_to_end_it(connect, person, registe
     assert (code, said) == (1, "")
     assert "not revoked" in complaint
     assert run("accounts")[1] == ""
+
+
+def test_a_damaged_account_is_listed_as_such(connect, register):
+    connect("--tokens", "file")
+    (register / "other.json").write_text("{")
+    code, said, _ = run("accounts")
+    assert code == 0
+    assert re.search(r"other +\(damaged\) +run: agentkit connect other", said)
+    assert "work" in said

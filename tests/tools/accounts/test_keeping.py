@@ -8,9 +8,9 @@ import keyring.backends.null
 import pytest
 from keyring.backends.fail import Keyring as NoKeyring
 
-from agentkit.errors import InvalidSettings
+from agentkit.errors import InvalidSettings, ToolFailed
 from agentkit_tools.accounts.keeping import InFile, InKeyring, keeper
-from agentkit_tools.accounts.register import entries
+from agentkit_tools.accounts.register import damaged, entries
 
 
 @pytest.fixture(params=["keyring", "file"])
@@ -51,7 +51,7 @@ def test_the_register_itself_holds_no_token(person, register):
 def test_a_file_that_others_can_read_is_not_used(person, register):
     account = person.connect()
     (register / "work.tokens").chmod(0o640)
-    with pytest.raises(InvalidSettings, match="chmod 600"):
+    with pytest.raises(ToolFailed, match="chmod 600"):
         account.access_token()
 
 
@@ -83,6 +83,19 @@ def test_connecting_again_leaves_nothing_at_the_old_place(person, remembering, r
     account = person.connect(tokens="file")
     assert remembering.kept == {}
     assert account.access_token() in (register / "work.tokens").read_text()
+
+
+def test_a_keyring_that_cannot_be_used_any_more_costs_no_new_tokens(person, remembering, use_keyring):
+    person.connect(tokens="keyring")
+    use_keyring(NoKeyring())
+    assert person.connect(tokens="file").access_token()
+
+
+def test_a_damaged_record_of_another_account_is_in_nobodys_way(person, register):
+    register.mkdir()
+    (register / "other.json").write_text("{")
+    assert person.connect().access_token()
+    assert ([entry.name for entry in entries()], damaged()) == (["work"], ["other"])
 
 
 def test_trying_a_place_out_harms_no_account(person, register):

@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from agentkit.errors import InvalidSettings, ToolFailed
 from agentkit_tools.accounts import Connected, NotConnected
@@ -138,7 +138,7 @@ def test_a_register_that_cannot_be_written_costs_no_refresh_token(person, monkey
 
     with monkeypatch.context() as patched:
         patched.setattr(InFile, "save", full)
-        with pytest.raises(InvalidSettings):
+        with pytest.raises(ToolFailed, match="no space left"):
             account.access_token()
     assert person.authorization.office.token_requests == ["authorization_code"]
     assert person.authorization.office.introspect(account.access_token())["active"] is True
@@ -160,6 +160,32 @@ def test_what_cannot_be_revoked_is_forgotten_nevertheless(person):
         account.disconnect()
     with pytest.raises(NotConnected):
         Connected("work")
+
+
+def test_tokens_that_cannot_be_read_are_neither_given_back_nor_forgotten(person, register):
+    account = person.connect()
+    (register / "work.tokens").chmod(0o644)
+    with pytest.raises(InvalidSettings, match="chmod 600"):
+        account.disconnect()
+    (register / "work.tokens").chmod(0o600)
+    assert account.disconnect()
+    assert person.authorization.office.grants[0].revoked
+
+
+def test_where_the_tokens_are_gone_the_account_is_forgotten_and_the_other_way_named(person, register):
+    account = person.connect()
+    (register / "work.tokens").unlink()
+    with pytest.raises(NotConnected, match="end the access at"):
+        account.disconnect()
+    assert not (register / "work.json").exists()
+
+
+@pytest.mark.parametrize(
+    "tokens", [{"access_token": "a\r\nX: y"}, {"access_token": "a b"}, {"access_token": "a", "refresh_token": "a\n"}]
+)
+def test_tokens_that_could_begin_another_line_are_not_taken(tokens):
+    with pytest.raises(ValidationError, match="characters that no"):
+        Answer.model_validate({"token_type": "bearer", **tokens})
 
 
 def test_an_unknown_account_says_what_to_run(register):

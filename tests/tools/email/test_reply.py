@@ -75,3 +75,14 @@ async def test_the_same_answer_is_found_by_its_probe(email, context, call, arriv
     sent = await call(email.reply, context(), **arguments)
     assert await email.reply.repeat.probe(context(), **arguments) == sent
     assert ALICE not in sent.accepted
+
+
+async def test_a_stranger_does_not_make_a_mail_answered(house, email, context, call, arrives, handle):
+    question = arrives("Sunday?")
+    ours = f"<ak.{'a' * 24}@example.test>"
+    known = {"X-Agentkit-Action": "a-1", "In-Reply-To": question}
+    arrives("Forged", From=f'"{ALICE}" <{BOB}>', **{**known, "Message-ID": ours})
+    arrives("Forged", From=ALICE, **known)
+    arrives("Forged", From=ALICE, **{**known, "Message-ID": ours, "In-Reply-To": f"{question} <more@example.org>"})
+    listed = await call(email.search, context(), limit=50)
+    assert not {mail.message_id: mail.answered for mail in listed}[question]

@@ -141,6 +141,30 @@ async def test_the_probe_tells_who_was_refused(house, email, context, call):
     assert found.value.result == sent.value.result
 
 
+async def test_a_copy_that_was_moved_away_is_still_the_proof(house, email, context, call, handle):
+    sent = await call(email.send, context(), **LETTER)
+    uid = await handle(sent.message_id)
+    await call(email.move, context(2), uid=uid, to_folder="Archive")
+    assert await probed(email, context()) == sent
+
+
+async def test_recalling_is_done_also_by_its_second_attempt(email, context, call):
+    """The core says True again to the action that has withdrawn it."""
+    withdrawn: dict[str, str] = {}
+
+    def of(ctx: ToolContext) -> ToolContext:
+        async def withdraw(action: str) -> bool:
+            return withdrawn.setdefault(action, ctx.action) == ctx.action
+
+        return replace(ctx, cancel=withdraw)
+
+    for attempt in (1, 2):
+        recalled = await call(email.recall, of(context(attempt=attempt)), action="a-1")
+        assert recalled.action == "a-1"
+    with pytest.raises(ToolFailed, match="not held any more"):
+        await call(email.recall, of(context(2)), action="a-1")
+
+
 async def test_a_mail_of_another_journal_is_never_taken_for_ours(house, email, context, call):
     """An action's id comes from the run's name and place, so that another journal may have the same."""
     await call(email.send, context(1), **LETTER)

@@ -32,7 +32,7 @@ class Post:
         self.held[letter.message_id] = hold
         return Sent(message_id=letter.message_id, accepted=list(letter.recipients))
 
-    async def find(self, ctx) -> Sent | None:
+    async def find(self, ctx, recipients=()) -> Sent | None:
         ours = message_id(ctx.key, "desk@example.org")
         return Sent(message_id=ours, accepted=[]) if ours in self.held else None
 

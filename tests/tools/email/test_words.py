@@ -1,7 +1,11 @@
 """The words of HTML mail, and what they hide."""
 
-import pytest
+import time
 
+import pytest
+from imap_tools import MailMessage
+
+from agentkit_tools.email.mail import MAX_PAGE, MAX_TEXT, mail_of
 from agentkit_tools.email.words import hides, unseen, words_of
 
 
@@ -40,3 +44,26 @@ def test_what_is_seen_is_not_called_hidden(page):
 def test_characters_that_show_nothing_are_counted():
     assert unseen("pay \u202eeve\u202c \u200b\U000e0041") == 4
     assert unseen("Grüße, 你好 🙂\n\t") == 0
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<div>", "< hidden", " hidden", "<a\thidden", "<!--", "<style>", "<a '\"", "</style ", "<b a=1><p>", "&#0"],
+)
+def test_no_page_takes_longer_than_it_is_long(piece):
+    page, began = "<" + piece * 100_000, time.process_time()
+    words_of(page)
+    hides(page)
+    assert time.process_time() - began < 5
+
+
+def test_a_comment_for_one_mail_program_ends_where_the_others_read_on():
+    assert words_of('<!--[if !mso]><!--><p title="a>b">x</p><!--<![endif]-->y<header>z</header>') == "x\n\nyz"
+
+
+def test_of_a_page_without_end_the_beginning_is_read():
+    page = "<p>word</p>" * (MAX_PAGE // 10)
+    mail = mail_of(MailMessage.from_bytes(b"Content-Type: text/html\n\n" + page.encode()), "INBOX", 1)
+    assert mail.text.startswith("word")
+    assert len(mail.text) == MAX_TEXT
+    assert f"only the first {MAX_PAGE}" in mail.note

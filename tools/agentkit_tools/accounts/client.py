@@ -1,12 +1,13 @@
 """A program as its provider knows it, and the requests it sends there: exchange, renew, revoke."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote_plus
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import from_json
 
 from agentkit_tools.accounts.provider import Provider
@@ -14,6 +15,10 @@ from agentkit_tools.secrecy import is_loopback, trusting
 
 SECONDS = 20
 """How long to wait for the provider's answer."""
+
+
+BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+VISIBLE = re.compile(r"[ -~]+")
 
 
 class Refused(Exception):
@@ -28,16 +33,29 @@ class NoAnswer(Exception):
     """The provider was not reached, or said nothing that can be understood."""
 
 
+def _bearer(token: SecretStr) -> SecretStr:
+    """It stands in headers and in commands, where a line end would begin another one."""
+    if not BEARER.fullmatch(token.get_secret_value()):
+        raise ValueError("it has characters that no access token may have (RFC 6750)")
+    return token
+
+
+def _visible(token: SecretStr) -> SecretStr:
+    if not VISIBLE.fullmatch(token.get_secret_value()):
+        raise ValueError("it has characters that no refresh token may have (RFC 6749)")
+    return token
+
+
 class Answer(BaseModel):
     """Tokens as the provider gives them (RFC 6749, section 5.1)."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    access_token: Annotated[SecretStr, Field(min_length=1)]
+    access_token: Annotated[SecretStr, AfterValidator(_bearer)]
     token_type: Annotated[str, Field(pattern=r"(?i)^bearer$")]
     expires_in: Annotated[float, Field(gt=0)] = 300
     """Seconds, from when the provider wrote the answer; a provider that does not say is asked often."""
-    refresh_token: SecretStr | None = None
+    refresh_token: Annotated[SecretStr, AfterValidator(_visible)] | None = None
     scope: str | None = None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentkit.cli.ending import FAILED, OK
-from agentkit.cli.screen import columns, complain, say, tell
+from agentkit.cli.screen import columns, complain, print_json, say, tell
 from agentkit.errors import InvalidSettings
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ def connect(
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address of the page.")] = False,
     wait: Annotated[float, typer.Option("--wait", min=1, help="Seconds for you to agree.")] = 300,
 ) -> int:
-    """Let agents use a mail account or a calendar: you agree in your browser, and no password is given away."""
+    """Let agents use a mail account or a calendar: you agree in your browser, and no password is given away.
+
+    Example: agentkit connect google --address ann@example.org
+    """
     from agentkit_tools.accounts import connecting
     from agentkit_tools.accounts.described import client_named
 
@@ -47,7 +50,10 @@ def connect(
 
 
 def disconnect(name: Annotated[str, NAME]) -> int:
-    """Give back what was granted, and forget the tokens."""
+    """Give back what was granted, and forget the tokens.
+
+    Example: agentkit disconnect google
+    """
     from agentkit_tools.accounts.client import NoAnswer, Refused
     from agentkit_tools.accounts.connected import Connected
 
@@ -62,11 +68,19 @@ def disconnect(name: Annotated[str, NAME]) -> int:
     return OK
 
 
-def accounts() -> int:
-    """List the connected accounts. Tokens are never shown."""
-    from agentkit_tools.accounts.register import entries
+def accounts(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> int:
+    """List the connected accounts. Tokens are never shown.
 
+    Example: agentkit accounts --json
+    """
+    from agentkit_tools.accounts.register import damaged, entries
+
+    if as_json:
+        told = [{"name": each.name, "address": each.address, "tokens": each.tokens} for each in entries()]
+        print_json({"accounts": told, "damaged": list(damaged())})
+        return OK
     rows = [(each.name, each.address, each.tokens, f"since {each.connected_at:%Y-%m-%d}") for each in entries()]
+    rows += [(name, "(damaged)", "", f"run: agentkit connect {name}") for name in damaged()]
     if rows:
         columns([("NAME", "ADDRESS", "TOKENS", ""), *rows])
     else:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from agentkit.errors import ToolFailed
+from agentkit.errors import InvalidSettings, ToolFailed
 from agentkit_tools.accounts.client import NoAnswer, Refused
 from agentkit_tools.accounts.errors import NotConnected
 from agentkit_tools.accounts.grant import Grant
@@ -35,29 +35,47 @@ class Connected:
 
         Raises:
             NotConnected: the grant was revoked, or has ended.
-            ToolFailed: the provider did not answer.
+            ToolFailed: the provider did not answer, or the tokens cannot be read or kept.
         """
+        try:
+            return self._good_grant(rejected).access_token.get_secret_value()
+        except (InvalidSettings, OSError) as error:
+            raise ToolFailed(f"no access token for {self.entry.address}: {error}") from error
+
+    def disconnect(self) -> bool:
+        """Give the grant back and forget it; whether the provider was told. It is forgotten in any case.
+
+        Raises:
+            InvalidSettings: its tokens cannot be read, so that they cannot be given back; nothing is forgotten.
+            NotConnected: its tokens are gone already.
+            Refused: the provider does not revoke it.
+            NoAnswer: the provider was not reached.
+        """
+        with locked(self.entry.name):
+            grant = self._last_grant()
+            try:
+                return self.entry.client(grant).revoke(grant.refresh_token)
+            finally:
+                strike(self.entry)
+
+    def _last_grant(self) -> Grant:
+        try:
+            return self._grant()
+        except NotConnected:
+            strike(self.entry)
+            raise NotConnected(
+                f"the tokens of '{self.entry.name}' were gone already, so nothing was revoked; "
+                f"end the access at {self.entry.provider.manage_at}"
+            ) from None
+
+    def _good_grant(self, rejected: str | None) -> Grant:
         grant = self._grant()
         if not _usable(grant, rejected):
             with locked(self.entry.name):
                 grant = self._grant()  # another process may have renewed it meanwhile
                 if not _usable(grant, rejected):
                     grant = self._renewed(grant)
-        return grant.access_token.get_secret_value()
-
-    def disconnect(self) -> bool:
-        """Give the grant back and forget it; whether the provider was told. It is forgotten in any case.
-
-        Raises:
-            NotConnected: its tokens are gone already.
-            Refused: the provider does not revoke it.
-            NoAnswer: the provider was not reached.
-        """
-        try:
-            grant = self._grant()
-            return self.entry.client(grant).revoke(grant.refresh_token)
-        finally:
-            strike(self.entry)
+        return grant
 
     def _grant(self) -> Grant:
         grant = Grant.read(kept_by(self.entry).load() or "")

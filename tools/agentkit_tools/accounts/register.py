@@ -1,5 +1,6 @@
 """The register of connected accounts: one small file each, without any secret."""
 
+import contextlib
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -48,8 +49,13 @@ def folder() -> Path:
 
 
 def entries() -> list[Entry]:
-    """Every connected account, by its name."""
-    return [entry_named(file.stem) for file in sorted(folder().glob("*.json")) if NAME.fullmatch(file.stem)]
+    """Every connected account whose file can be read, by its name."""
+    return [entry for file in _files() if (entry := _read(file)) is not None]
+
+
+def damaged() -> list[str]:
+    """The names of those whose file cannot be read."""
+    return [file.stem for file in _files() if _read(file) is None]
 
 
 def entry_named(name: str) -> Entry:
@@ -62,10 +68,9 @@ def entry_named(name: str) -> Entry:
     file = _file(name)
     if file is None or not file.is_file():
         raise NotConnected(f"no account '{name}' is connected; run: agentkit connect {name}")
-    try:
-        return Entry.model_validate_json(file.read_bytes())
-    except (ValidationError, OSError):
-        raise InvalidSettings(f"{file} cannot be read; remove it, then run: agentkit connect {name}") from None
+    if (entry := _read(file)) is None:
+        raise InvalidSettings(f"{file} cannot be read; remove it, then run: agentkit connect {name}")
+    return entry
 
 
 def try_out(tokens: Place) -> None:
@@ -88,25 +93,21 @@ def enter(entry: Entry, grant: Grant) -> None:
     """
     _made_folder()
     with locked(entry.name):
-        _forget_elsewhere(entry)
+        old = _read(folder() / f"{entry.name}.json")
         kept_by(entry).save(grant.written())
         draft = folder() / f"{entry.name}.draft"
         draft.write_text(entry.model_dump_json(indent=2))
         draft.replace(folder() / f"{entry.name}.json")
-
-
-def _forget_elsewhere(entry: Entry) -> None:
-    """An account that is connected again may have another place for its tokens."""
-    for old in entries():
-        if old.name == entry.name and old.tokens != entry.tokens:
-            kept_by(old).forget()
+        if old is not None and old.tokens != entry.tokens:
+            # What was granted anew is kept by now; that the old place cannot be used is often why this was done.
+            with contextlib.suppress(InvalidSettings, OSError):
+                kept_by(old).forget()
 
 
 def strike(entry: Entry) -> None:
-    """Forget an account and its tokens."""
-    with locked(entry.name):
-        kept_by(entry).forget()
-        (folder() / f"{entry.name}.json").unlink(missing_ok=True)
+    """Forget an account and its tokens; for whoever holds its lock."""
+    kept_by(entry).forget()
+    (folder() / f"{entry.name}.json").unlink(missing_ok=True)
 
 
 def kept_by(entry: Entry) -> Keeper:
@@ -137,6 +138,18 @@ def _made_folder() -> None:
         folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise InvalidSettings(f"cannot keep accounts in {folder()} ({error.strerror}); set {VARIABLE}") from None
+
+
+def _files() -> list[Path]:
+    return [file for file in sorted(folder().glob("*.json")) if NAME.fullmatch(file.stem)]
+
+
+def _read(file: Path) -> Entry | None:
+    """None: there is none, or it is damaged."""
+    try:
+        return Entry.model_validate_json(file.read_bytes())
+    except (ValidationError, OSError):
+        return None
 
 
 def _file(name: str) -> Path | None:

@@ -2,9 +2,8 @@
 
 try:
     import imap_tools as imap_tools
-    import nh3 as nh3
 except ImportError as missing:
-    raise ImportError("mail needs imap-tools and nh3: pip install 'agentkit-framework[email]'") from missing
+    raise ImportError("mail needs imap-tools: pip install 'agentkit-framework[email]'") from missing
 
 from agentkit_tools.email.account import MailAccount
 from agentkit_tools.email.address import Address

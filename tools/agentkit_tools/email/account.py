@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal, Self
 
 import httpx
 from imap_tools import BaseMailBox
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from agentkit.errors import ToolFailed
 from agentkit_tools.accounts import Connected, sasl
 from agentkit_tools.accounts.http import Bearer
+from agentkit_tools.accounts.provider import Endpoint
 from agentkit_tools.email.address import Address
-from agentkit_tools.secrecy import AccessTokens, is_loopback, require_https, trusting
+from agentkit_tools.secrecy import AccessTokens, is_loopback, trusting
 
 Security = Literal["tls", "starttls", "none"]
 
@@ -44,7 +45,7 @@ class MailAccount(BaseModel):
     """Of both servers: encrypted from the start, upgraded before the login, or not at all (loopback only)."""
     imap_security: Security | None = None
     """Of the IMAP server, where it differs: submission with STARTTLS beside IMAP with TLS is common."""
-    jmap_url: Annotated[str, AfterValidator(require_https)] | None = None
+    jmap_url: Endpoint | None = None
     """Of the JMAP session, where there is one: such as https://mail.example.org/jmap/."""
     ca_file: Path | None = None
     """The authority that vouches for the servers, in PEM, in the place of those that the system trusts."""
@@ -96,7 +97,10 @@ class MailAccount(BaseModel):
             ImapToolsError: the password is not accepted.
         """
         if self.password is not None:
-            box.login(self.user, self.password.get_secret_value(), None)
+            password = self.password.get_secret_value()
+            # In a plain LOGIN other characters cannot stand; the library's complaint would show one of them.
+            login = box.login if _plain(self.user + password) else box.login_utf8
+            login(self.user, password, None)
             return
         offers: Any = box.client.capabilities
         mechanism = sasl.offered((each[5:] for each in offers if each.startswith("AUTH=")), self.imap_host)
@@ -115,7 +119,10 @@ class MailAccount(BaseModel):
             SMTPException: the password is not accepted.
         """
         if self.password is not None:
-            smtp.login(self.user, self.password.get_secret_value())
+            password = self.password.get_secret_value()
+            if not _plain(self.user + password):
+                raise ToolFailed("nothing was sent: SMTP takes a name and a password of ASCII characters alone")
+            smtp.login(self.user, password)
             return
         smtp.ehlo_or_helo_if_needed()
         mechanism = sasl.offered(smtp.esmtp_features.get("auth", "").split(), self.smtp_host)
@@ -156,6 +163,10 @@ class MailAccount(BaseModel):
         if (self.password is None) == (self.tokens is None):
             raise ValueError("give a password, or the tokens of a connected account: exactly one of them")
         return self
+
+
+def _plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _is_no(error: Exception) -> bool:

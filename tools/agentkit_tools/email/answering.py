@@ -7,8 +7,8 @@ from imap_tools import MailMessage
 
 from agentkit.errors import ToolFailed
 from agentkit_tools.email.attachment import Enclosure
-from agentkit_tools.email.letter import MESSAGE_ID, Words, one_line
-from agentkit_tools.email.mail import header_of
+from agentkit_tools.email.letter import ENCODED, MESSAGE_ID, Words, one_line
+from agentkit_tools.email.reading import cc_of, header_of, reply_to_of, sender_of, subject_of, to_of
 
 MOST_REFERENCES = 20
 """Of a long conversation the beginning and the end are named."""
@@ -39,7 +39,9 @@ def answer_to(
 
 def _check_recipients(original: MailMessage, recipients: Sequence[str]) -> None:
     known = dict.fromkeys(
-        address for address in (original.from_, *original.reply_to, *original.to, *original.cc) if address
+        address
+        for address in (sender_of(original), *reply_to_of(original), *to_of(original), *cc_of(original))
+        if address
     )
     spelled = {address.lower() for address in known}
     if strangers := [each for each in recipients if each.lower() not in spelled]:
@@ -47,9 +49,9 @@ def _check_recipients(original: MailMessage, recipients: Sequence[str]) -> None:
 
 
 def _subject(original: MailMessage) -> str:
-    """The outsider's subject, as far as it can stand on one line."""
-    subject = " ".join(original.subject.split())
-    bare = "".join(character for character in subject if one_line(character))
+    """The outsider's subject, as far as it can stand on one line and means nothing else to a mail program."""
+    subject = " ".join(subject_of(original).split())
+    bare = "".join(character for character in subject if one_line(character)).replace(ENCODED, "= ?")
     return bare if re.match(r"(?i)re:", bare) else f"Re: {bare}"
 
 

@@ -46,6 +46,8 @@ class AttachmentFile(BaseModel):
     def _check_name(self) -> None:
         if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in self.name):
             raise ToolFailed(f"the attachment's name {self.name!r} has control characters; write it on one line")
+        if "=?" in self.name:
+            raise ToolFailed(f"the attachment's name {self.name!r} has '=?' in it, which mail programs decode")
         if not self.name.strip(". ") or set(self.name) & set("/\\:"):
             raise ToolFailed(f"the attachment's name {self.name!r} is a path; give a name such as 'ticket.pdf'")
 

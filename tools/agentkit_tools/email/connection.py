@@ -15,7 +15,7 @@ from imap_tools import (
     MailBoxUnencrypted,
 )
 
-from agentkit.errors import ToolFailed
+from agentkit.errors import InvalidSettings, ToolFailed
 from agentkit_tools.email.account import MailAccount
 
 LOST = (OSError, IMAP4.error, ImapToolsError, UnicodeError)
@@ -86,6 +86,13 @@ def nothing_changed(what: str) -> Generator[None]:
 
 
 def _reached(account: MailAccount) -> BaseMailBox:
+    try:
+        return _protected(account)
+    except InvalidSettings as error:
+        raise ToolFailed(f"the mail server was not asked: {error}") from error
+
+
+def _protected(account: MailAccount) -> BaseMailBox:
     host, port, seconds = account.imap_host, account.imap_port, account.timeout
     if account.reading_security == "none":
         return MailBoxUnencrypted(host, port, timeout=seconds)

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any
 
+from pydantic import Field
+
 from agentkit.call import Proposal
-from agentkit.effects import Checkable, Effect, ExactInverse, Idempotent, Irreversible
+from agentkit.effects import Effect, ExactInverse, Findable, Idempotent, Irreversible
 from agentkit.label import Bound, Content
 from agentkit.tool import Tool, ToolContext, tool
 from agentkit_tools.email.account import MailAccount
@@ -15,7 +17,7 @@ from agentkit_tools.email.attachment import AttachmentFile, enclosed
 from agentkit_tools.email.drafting import discard, draft, find_draft
 from agentkit_tools.email.flagging import restore_flag, set_flag
 from agentkit_tools.email.flags import Flag
-from agentkit_tools.email.letter import Words, compose, message_id
+from agentkit_tools.email.letter import Subject, Words, compose, message_id
 from agentkit_tools.email.mail import Discarded, Drafted, Flagged, Moved
 from agentkit_tools.email.mailbox import INBOX
 from agentkit_tools.email.moving import move, move_back
@@ -31,7 +33,8 @@ class Filing:
 
     def __init__(self, account: MailAccount, may_land: timedelta) -> None:
         self._account = account
-        found = Checkable(self._find_draft, may_land, marked=True)
+        # People send, edit and delete drafts every day: that there is none proves nothing.
+        found = Findable(self._find_draft, may_land, marked=True)
         self.draft = tool("email.draft", repeat=found, undo=ExactInverse(self._discarding))(self._draft)
         self.move = tool("email.move", repeat=Idempotent(), undo=ExactInverse(self._moving_back))(self._move)
         self.flag = tool("email.flag", repeat=Idempotent(), undo=ExactInverse(self._restoring))(self._flag)
@@ -45,8 +48,8 @@ class Filing:
     async def _draft(
         self,
         ctx: ToolContext,
-        to: Annotated[list[Address], Bound],
-        subject: str,
+        to: Annotated[list[Address], Field(min_length=1), Bound],
+        subject: Subject,
         body: Annotated[str, Content],
         cc: Annotated[list[Address] | None, Bound] = None,
         in_reply_to: str | None = None,

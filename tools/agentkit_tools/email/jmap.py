@@ -6,15 +6,16 @@ request that was lost and arrives late, and another attempt of the same action, 
 
 import asyncio
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from agentkit.errors import ToolFailed
 from agentkit.tool import ToolContext
 from agentkit_tools.email.account import MailAccount
-from agentkit_tools.email.jmap_answers import MethodError, reason
+from agentkit_tools.email.jmap_answers import MethodError, Unsettled, reason
 from agentkit_tools.email.jmap_order import Order
-from agentkit_tools.email.jmap_records import Desk, Seen, Submission, desk_of, look
+from agentkit_tools.email.jmap_records import Desk, Seen, Submission, desk_of, look, settle
 from agentkit_tools.email.jmap_session import Server, connected
 from agentkit_tools.email.letter import Letter, message_id
 from agentkit_tools.email.mail import Recalled, Sent
@@ -61,6 +62,8 @@ class JmapOutbox:
                 seen = await look(server, letter.message_id)
                 if seen.submissions:
                     return _earlier(seen, letter.message_id)
+                if ctx.attempt > 1:
+                    await settle(server, ctx.started_at, letter.recipients)
                 await ctx.point_of_no_return()
                 if (sent := await order.submit(seen.state)) is not None:
                     return sent
@@ -68,15 +71,22 @@ class JmapOutbox:
             await order.discard()
         raise ToolFailed("nothing was sent: other mails of the account came in between again and again; try later")
 
-    async def find(self, ctx: ToolContext) -> Sent | None:
+    async def find(self, ctx: ToolContext, recipients: Sequence[str] = ()) -> Sent | None:
         """The submission of an action. None: there is none, or somebody has cancelled it.
+
+        Args:
+            ctx: the action's.
+            recipients: everybody it goes to, so that also a mail is noticed that somebody has deleted since.
 
         Raises:
             ToolFailed: the server does not answer.
+            Unsettled: it may be one that was sent and then deleted.
         """
         ours = message_id(ctx.key, self._account.address)
         async with connected(self._account) as server:
             seen = await look(server, ours)
+            if not seen.submissions and recipients:
+                await settle(server, ctx.started_at, recipients)
         return seen.standing[0].as_sent(ours) if seen.standing else None
 
     async def recall(self, message_id: str) -> Recalled:
@@ -144,5 +154,6 @@ async def _cancelled(server: Server, desk: Desk, seen: Seen, ours: Submission) -
         raise error.proof("it was not taken back") from error
     if ours.id in said.updated:
         return True
-    refusal = said.not_updated.get(ours.id, {})
+    if (refusal := said.not_updated.get(ours.id)) is None:
+        raise Unsettled("the mail server does not say whether it took the mail back")
     raise ToolFailed(GONE if refusal.get("type") == "cannotUnsend" else f"it was not taken back: {reason(refusal)}")

@@ -109,9 +109,12 @@ class Order:
         cancelling = {"update": {submission: {"undoStatus": "canceled"}}}
         try:
             answers = await self.server.change(("EmailSubmission/set", cancelling))
-            return submission in answers.changes("EmailSubmission/set").updated
+            said = answers.changes("EmailSubmission/set")
         except (ToolFailed, MethodError) as error:
             raise Unsettled(f"the mail server does not hold the mail as asked, nor cancel it: {error}") from error
+        if submission not in {**said.updated, **said.not_updated}:
+            raise Unsettled("the mail server does not say whether it has cancelled the mail")
+        return submission in said.updated
 
 
 def _imported(answers: Answers) -> tuple[str, bool]:

@@ -1,13 +1,19 @@
 """What a JMAP server keeps of one mail: the mail in its folders, and every submission that was made of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, Field
 
 from agentkit.errors import ToolFailed
+from agentkit_tools.email.jmap_answers import Unsettled
 from agentkit_tools.email.jmap_session import Server
 from agentkit_tools.email.mail import Sent
+
+CLOCKS_DIFFER = timedelta(days=1)
+"""At most, ours and the server's."""
 
 
 class Address(BaseModel):
@@ -38,6 +44,11 @@ class Submission(BaseModel):
     def held(self) -> bool:
         """Whether a delay was asked for."""
         return "HOLDFOR" in (self.envelope.mail_from.parameters or {})
+
+    @property
+    def reaches(self) -> set[str]:
+        """Everybody in the envelope, in small letters."""
+        return {each.email.lower() for each in self.envelope.rcpt_to}
 
     def as_sent(self, message_id: str) -> Sent:
         """The same whether it is still held or has gone out."""
@@ -91,7 +102,7 @@ async def look(server: Server, message_id: str) -> Seen:
         ("EmailSubmission/query", {"filter": {"emailIds": found}}),
         (
             "EmailSubmission/get",
-            {"#ids": {"resultOf": "EmailSubmission/query", "name": "EmailSubmission/query", "path": "/ids"}},
+            {"#ids": _result("EmailSubmission/query", "/ids")},
         ),
     )
     # The filter finds headers that contain the words; only those that are the same count.
@@ -101,6 +112,35 @@ async def look(server: Server, message_id: str) -> Seen:
     folders = {str(each["id"]): list(each["mailboxIds"]) for each in mails}
     submissions = [Submission.model_validate(each) for each in then.of("EmailSubmission/get")["list"]]
     return Seen(state, [each for each in submissions if each.email in folders], folders)
+
+
+async def settle(server: Server, began: datetime, recipients: Sequence[str]) -> None:
+    """Make sure that no mail is missing from a look which found none: who deletes a mail leaves its submission.
+
+    Args:
+        server: where the look was.
+        began: when the action began.
+        recipients: to whom its mail goes, all of them.
+
+    Raises:
+        Unsettled: a mail to exactly these has been submitted since, and somebody has deleted it.
+        ToolFailed: the server did not answer.
+    """
+    since = (began - CLOCKS_DIFFER).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    answers = await server.ask(
+        ("EmailSubmission/query", {"filter": {"after": since}}),
+        ("EmailSubmission/get", {"#ids": _result("EmailSubmission/query", "/ids")}),
+        ("Email/get", {"#ids": _result("EmailSubmission/get", "/list/*/emailId"), "properties": ["id"]}),
+    )
+    gone: list[str] = answers.of("Email/get").get("notFound") or []
+    records = [Submission.model_validate(each) for each in answers.of("EmailSubmission/get")["list"]]
+    wanted = {each.lower() for each in recipients}
+    if any(each.email in gone and each.undo != "canceled" and each.reaches == wanted for each in records):
+        raise Unsettled("a mail to these recipients was sent and then deleted by somebody: it may be this one")
+
+
+def _result(method: str, path: str) -> dict[str, str]:
+    return {"resultOf": method, "name": method, "path": path}
 
 
 async def desk_of(server: Server, sender: str) -> Desk:

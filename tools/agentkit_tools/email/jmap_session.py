@@ -12,7 +12,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import httpx
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from agentkit.errors import ToolFailed
+from agentkit.errors import InvalidSettings, ToolFailed
 from agentkit_tools.email.account import MailAccount
 from agentkit_tools.email.jmap_answers import Answers, MethodError, Unsettled
 from agentkit_tools.secrecy import is_loopback
@@ -132,12 +132,19 @@ async def connected(account: MailAccount) -> AsyncGenerator[Server]:
     assert account.jmap_url is not None, "an account without JMAP sends by SMTP"
     url = _session_url(account.jmap_url)
     outside = not is_loopback(httpx.URL(url).host)
-    trusted: ssl.SSLContext = account.tls()
+    trusted = _trusted(account)
     async with httpx.AsyncClient(
         auth=account.http_auth(), timeout=account.timeout, verify=trusted, trust_env=outside
     ) as http:
         session, found_at = await _session(http, url, account.user)
         yield Server(http, found_at, session, _sending_account(session))
+
+
+def _trusted(account: MailAccount) -> ssl.SSLContext:
+    try:
+        return account.tls()
+    except InvalidSettings as error:
+        raise ToolFailed(f"the mail server was not asked: {error}") from error
 
 
 def _words(error: Exception) -> str:
@@ -157,6 +164,9 @@ async def _session(http: httpx.AsyncClient, url: str, user: str) -> tuple[Sessio
         answer = await http.get(url, follow_redirects=True)
     except httpx.HTTPError as error:
         raise ToolFailed(f"the mail server was not reached: {_words(error)}") from error
+    if answer.status_code == 401 and answer.url.netloc != httpx.URL(url).netloc:
+        # The login was not shown there: only who gives the address may say where it goes.
+        raise ToolFailed(f"the mail server says that its session is at {answer.url}: give that as jmap_url")
     if answer.status_code == 401:
         raise ToolFailed(f"the mail server does not accept the login of {user}")
     try:

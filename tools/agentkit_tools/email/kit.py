@@ -17,7 +17,7 @@ from agentkit_tools.email.answering import answer_to
 from agentkit_tools.email.attachment import AttachmentFile, enclosed
 from agentkit_tools.email.filing import Filing
 from agentkit_tools.email.jmap import JmapOutbox
-from agentkit_tools.email.letter import Words, compose
+from agentkit_tools.email.letter import Subject, Words, compose
 from agentkit_tools.email.mail import Mail, MailSummary, Recalled, Sent
 from agentkit_tools.email.mailbox import INBOX, Mailbox
 from agentkit_tools.email.outbox import Evidence, Outbox, SmtpOutbox
@@ -33,9 +33,9 @@ class Email:
             and is irreversible, and so policies ask about it.
         own_copy: send a copy to the account's own inbox in the same transaction. After a lost answer it
             proves that the mail was sent; without it every such doubt goes to a person.
-        copy_is_proof: the server stores that copy before it accepts the mail, and never loses it, so that its
-            absence proves that nothing was sent. True for a server that delivers to its own mailboxes itself;
-            ask the one who runs it.
+        copy_is_proof: the server stores that copy before it accepts the mail, and never loses it, and nobody deletes
+            it before the action has ended, so that its absence from every folder proves that nothing was sent.
+            True for a server that delivers to its own mailboxes itself; ask the one who runs it.
         may_land: how long after an attempt ended its copy, or a draft, may still arrive.
     """
 
@@ -109,8 +109,8 @@ class Email:
     async def _send(
         self,
         ctx: ToolContext,
-        to: Annotated[list[Address], Bound],
-        subject: str,
+        to: Annotated[list[Address], Field(min_length=1), Bound],
+        subject: Subject,
         body: Annotated[str, Content],
         in_reply_to: str | None = None,
         cc: Annotated[list[Address] | None, Bound] = None,
@@ -135,7 +135,7 @@ class Email:
         self,
         ctx: ToolContext,
         uid: str,
-        to: Annotated[list[Address], Bound],
+        to: Annotated[list[Address], Field(min_length=1), Bound],
         body: Annotated[str, Content],
         folder: str = INBOX,
         cc: Annotated[list[Address] | None, Bound] = None,

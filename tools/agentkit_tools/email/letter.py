@@ -5,11 +5,13 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email import policy
+from email import message_from_bytes, policy
 from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Any, cast
+from typing import Annotated, Any, cast
+
+from pydantic import AfterValidator
 
 from agentkit.errors import ToolFailed
 from agentkit.tool import ToolContext
@@ -20,7 +22,9 @@ KEY = "X-Agentkit-Key"
 REFUSED = "X-Agentkit-Refused"
 MAX_BODY = 500_000
 MAX_RECIPIENTS = 100
-MESSAGE_ID = re.compile(r"<[^<>\s\x00-\x1f\x7f-\uffff]{1,900}>")
+MESSAGE_ID = re.compile(r"<(?:(?!=\?)[^<>\s\x00-\x1f\x7f-\uffff]){1,900}>")
+ENCODED = "=?"
+"""The beginning of an encoded word (RFC 2047), which mail programs read as other words, line ends among them."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,21 @@ class Letter:
         if self.enclosures:
             # Made from the key, too: a random one would make other bytes at every attempt.
             mail.set_boundary(f"=_{self.message_id.strip('<>').partition('@')[0]}")
-        return mail.as_bytes()
+        content = mail.as_bytes()
+        self._check_written(content, [*mail.keys()])
+        return content
+
+    def _check_written(self, content: bytes, names: list[str]) -> None:
+        """Read it as a mail program does: it has to say what we have said, and nothing more."""
+        mail: EmailMessage = message_from_bytes(content, policy=policy.default)
+        said = [(name, value) for name, value in mail.items() if name in dict(self._headers())]
+        files = [_letters(part.get_filename() or "") for part in mail.iter_attachments()] if self.enclosures else []
+        if (
+            [*mail.keys()] != names
+            or [(name, _bare(value)) for name, value in said] != [(n, _bare(v)) for n, v in self._headers()]
+            or files != [_letters(each.name) for each in self.enclosures]
+        ):
+            raise ToolFailed("a mail program would read another mail than was written; write plain words and names")
 
     def _headers(self) -> list[tuple[str, str]]:
         headers = [
@@ -135,6 +153,11 @@ def message_id(key: str, sender: str) -> str:
     return f"<ak.{mark_of(key)}@{sender.rpartition('@')[2]}>"
 
 
+def is_ours(message_id: str, sender: str) -> bool:
+    """Whether it has the form of those that we make."""
+    return re.fullmatch(rf"<ak\.[0-9a-f]{{24}}@{re.escape(sender.rpartition('@')[2])}>", message_id) is not None
+
+
 def mark_of(key: str) -> str:
     """As much of an idempotency key as nobody guesses, and nobody can use for anything."""
     return key[:24]
@@ -152,18 +175,46 @@ def one_line(text: str) -> bool:
     return not any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text)
 
 
+def _problem_with(subject: str) -> str:
+    if not one_line(subject):
+        return "the subject must be one line without control characters"
+    if ENCODED in subject:
+        return f"the subject has {ENCODED!r} in it, and mail programs decode that into other words"
+    return ""
+
+
+def _fit(subject: str) -> str:
+    if problem := _problem_with(subject):
+        raise ValueError(problem)
+    return subject
+
+
+Subject = Annotated[str, AfterValidator(_fit)]
+"""What would never be sent is refused when it is proposed, and neither approved nor held."""
+
+
 def _check(words: Words) -> None:
     if not words.to:
         raise ToolFailed("there is no recipient: give at least one address in `to`")
     if (many := len({*words.to, *words.cc, *words.bcc})) > MAX_RECIPIENTS:
         raise ToolFailed(f"there are {many} recipients; at most {MAX_RECIPIENTS} get one mail")
-    if not one_line(words.subject):
-        raise ToolFailed("the subject must be one line without control characters")
+    if problem := _problem_with(words.subject):
+        raise ToolFailed(problem)
     if (size := len(words.body.encode(errors="replace"))) > MAX_BODY:
         raise ToolFailed(f"the body has {size} bytes; at most {MAX_BODY} can be sent")
     for each in (*words.references, *([words.in_reply_to] if words.in_reply_to is not None else [])):
         if not MESSAGE_ID.fullmatch(each):
             raise ToolFailed(f"in_reply_to must be a message id such as <id@example.org>, not {each!r}")
+
+
+def _bare(value: str) -> str:
+    """Without spaces: encoded words that follow each other lose those between them."""
+    return "".join(str(value).split())
+
+
+def _letters(name: str) -> str:
+    """Of a file's name: brackets and quotation marks around it are lost on the way."""
+    return re.sub(r"\W", "", name)
 
 
 class _MessageIds(UnstructuredHeader):

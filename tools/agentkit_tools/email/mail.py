@@ -3,19 +3,32 @@
 Whatever outsiders wrote is unmarked, which means untrusted; a handle is what our mail server or we have made.
 """
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Annotated
 
-from imap_tools import MailMessage
+from imap_tools import MailAttachment, MailMessage
 from pydantic import AwareDatetime, BaseModel
 
 from agentkit.label import Handle
 from agentkit_tools.email.flags import Flag
 from agentkit_tools.email.place import Place
+from agentkit_tools.email.reading import (
+    cc_of,
+    clean,
+    date_of,
+    header_of,
+    reply_to_of,
+    safely,
+    sender_name_of,
+    sender_of,
+    subject_of,
+    text_of,
+    to_of,
+)
 from agentkit_tools.email.words import hides, unseen, words_of
 
 MAX_TEXT = 50_000
+MAX_PAGE = 20 * MAX_TEXT
+"""Of HTML, which is mostly layout."""
 
 
 class MailSummary(BaseModel):
@@ -124,9 +137,9 @@ def summary_of(message: MailMessage, folder: str, validity: int) -> MailSummary:
         uid=_handle(message, validity),
         folder=folder,
         message_id=header_of(message, "Message-ID"),
-        sender=message.from_,
-        subject=message.subject,
-        date=_date(message),
+        sender=sender_of(message),
+        subject=subject_of(message),
+        date=date_of(message),
         seen="\\Seen" in message.flags,
         answered="\\Answered" in message.flags,
     )
@@ -139,38 +152,35 @@ def mail_of(message: MailMessage, folder: str, validity: int) -> Mail:
         uid=_handle(message, validity),
         folder=folder,
         message_id=header_of(message, "Message-ID"),
-        sender=message.from_,
-        sender_name=message.from_values.name if message.from_values else "",
-        reply_to=list(message.reply_to),
-        to=list(message.to),
-        cc=list(message.cc),
-        subject=message.subject,
-        date=_date(message),
+        sender=sender_of(message),
+        sender_name=sender_name_of(message),
+        reply_to=reply_to_of(message),
+        to=to_of(message),
+        cc=cc_of(message),
+        subject=subject_of(message),
+        date=date_of(message),
         text=text,
-        attachments=[
-            Attachment(name=each.filename or "(without a name)", content_type=each.content_type, size=len(each.payload))
-            for each in message.attachments
-        ],
+        attachments=[_attachment(each) for each in safely(lambda: message.attachments, [])],
         note=note,
     )
-
-
-def header_of(message: MailMessage, name: str) -> str:
-    """The first header of this name on one line, or nothing."""
-    return " ".join(str(message.obj.get(name, "")).split())
 
 
 def _handle(message: MailMessage, validity: int) -> str:
     return Place(validity, int(message.uid or 0)).handle
 
 
+def _attachment(file: MailAttachment) -> Attachment:
+    return Attachment(
+        name=clean(safely(lambda: file.filename, "") or "(without a name)"),
+        content_type=clean(safely(lambda: file.content_type, "(unknown)")),
+        size=safely(lambda: len(file.payload), 0),
+    )
+
+
 def _text(message: MailMessage) -> tuple[str, str]:
-    text, notes = message.text, list[str]()
-    if not text.strip() and message.html:
-        text = words_of(message.html)
-        notes.append("the text was taken out of HTML; links and layout are left out")
-        if hides(message.html):
-            notes.append("some of it is hidden from whoever looks at the page")
+    text, notes = text_of(message, "text/plain"), list[str]()
+    if not text.strip() and (page := text_of(message, "text/html")):
+        text, notes = _shown(page)
     if many := unseen(text):
         notes.append(f"{many} characters in it show nothing, and may make it read otherwise than it looks")
     if len(text) > MAX_TEXT:
@@ -179,9 +189,11 @@ def _text(message: MailMessage) -> tuple[str, str]:
     return text, "; ".join(notes)
 
 
-def _date(message: MailMessage) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(message.date_str)
-    except ValueError:
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+def _shown(page: str) -> tuple[str, list[str]]:
+    notes = ["the text was taken out of HTML; links and layout are left out"]
+    if len(page) > MAX_PAGE:
+        notes.append(f"only the first {MAX_PAGE} of {len(page)} characters of the HTML were looked at")
+        page = page[:MAX_PAGE]
+    if hides(page):
+        notes.append("some of it is hidden from whoever looks at the page")
+    return words_of(page), notes

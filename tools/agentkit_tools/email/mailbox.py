@@ -1,6 +1,6 @@
 """The desk's mailbox over IMAP: listing, reading, and finding a mail we sent. Nothing here changes a flag."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from itertools import islice
@@ -11,9 +11,10 @@ from imap_tools import AND, BaseMailBox, Header, MailMessage
 from agentkit.errors import ToolFailed
 from agentkit_tools.email.account import MailAccount
 from agentkit_tools.email.connection import connected, nothing_changed, select
-from agentkit_tools.email.letter import ACTION, KEY
-from agentkit_tools.email.mail import Mail, MailSummary, header_of, mail_of, summary_of
+from agentkit_tools.email.letter import ACTION, KEY, is_ours
+from agentkit_tools.email.mail import Mail, MailSummary, mail_of, summary_of
 from agentkit_tools.email.place import Place
+from agentkit_tools.email.reading import UNREADABLE, header_of, sender_of
 
 INBOX = "INBOX"
 LOOK_BACK = 200
@@ -61,23 +62,32 @@ class Mailbox:
             return _one(box, folder, uid, validity, headers_only=True)
 
     def find_sent(self, mark: str, message_id: str) -> MailMessage | None:
-        """The desk's own copy of what an action sent. Some providers change message ids: the key's mark first."""
+        """The desk's own copy of what an action sent, wherever people or their filters have moved it."""
         with connected(self._account) as box:
             _look_into(box, INBOX)
-            for header in (Header(KEY, mark), Header("Message-ID", message_id)):
-                for message in _headers(box, AND(header=header), limit=1):
-                    return message
+            if (found := _sent_in(box, mark, message_id)) is not None:
+                return found
+            for folder in _others(box):
+                _look_into(box, folder)
+                if (found := _sent_in(box, mark, message_id)) is not None:
+                    return found
         return None
 
     def _with_our_answers(self, summary: MailSummary, inbox: BaseMailBox) -> MailSummary:
         """Sending an answer sets no flag on the mail it answers, but our copy of it names that mail."""
         if summary.answered or not summary.message_id or not _plain(summary.message_id):
             return summary
-        answer = AND(header=Header("In-Reply-To", summary.message_id), from_=self._account.address)
-        return summary.model_copy(update={"answered": bool(inbox.uids(answer, _charset(answer)))})
+        answers = AND(header=Header("In-Reply-To", summary.message_id), from_=self._account.address)
+        ours = any(self._answers(each, summary.message_id) for each in _headers(inbox, answers, limit=LOOK_BACK))
+        return summary.model_copy(update={"answered": ours})
+
+    def _answers(self, message: MailMessage, message_id: str) -> bool:
+        """The search finds words within words, also within a stranger's; only an answer of our own counts."""
+        own = is_ours(header_of(message, "Message-ID"), self._account.address)
+        return own and self._wrote(message) and header_of(message, "In-Reply-To") == message_id
 
     def _wrote(self, message: MailMessage) -> bool:
-        return header_of(message, ACTION) != "" and message.from_.lower() == self._account.address.lower()
+        return header_of(message, ACTION) != "" and sender_of(message).lower() == self._account.address.lower()
 
     @contextmanager
     def _reading(self, folder: str) -> Generator[tuple[BaseMailBox, int]]:
@@ -91,11 +101,35 @@ def _look_into(box: BaseMailBox, folder: str) -> int:
     return select(box, folder, readonly=True)
 
 
+def _sent_in(box: BaseMailBox, mark: str, message_id: str) -> MailMessage | None:
+    """Some providers change message ids: the key's mark first."""
+    for header in (Header(KEY, mark), Header("Message-ID", message_id)):
+        for message in _headers(box, AND(header=header), limit=1):
+            return message
+    return None
+
+
+def _others(box: BaseMailBox) -> list[str]:
+    """Every folder but the inbox that mails can lie in, first those where they are put away."""
+    folders = [each for each in box.folder.list() if not {"\\noselect", "\\nonexistent"} & _small(each.flags)]
+    folders.sort(key=lambda each: not {"\\archive", "\\trash", "\\junk", "\\all"} & _small(each.flags))
+    return [each.name for each in folders if each.name.upper() != INBOX]
+
+
+def _small(flags: Iterable[str]) -> set[str]:
+    return {each.lower() for each in flags}
+
+
 def _one(box: BaseMailBox, folder: str, uid: str, validity: int, *, headers_only: bool = False) -> MailMessage:
     place = Place.of(uid, folder)
     place.check(validity, folder)
-    for message in box.fetch(AND(uid=str(place.uid)), mark_seen=False, headers_only=headers_only):
-        return message
+    try:
+        for message in box.fetch(AND(uid=str(place.uid)), mark_seen=False, headers_only=headers_only):
+            return message
+    except UNREADABLE as error:
+        if isinstance(error, UnicodeError):  # the connection's
+            raise
+        raise ToolFailed(f"the mail {uid} is not built as mails are; look at it in a mail program") from error
     raise ToolFailed(f"there is no mail with the uid {uid!r} in {folder}; email.search lists the uids")
 
 

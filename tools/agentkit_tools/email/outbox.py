@@ -11,8 +11,9 @@ from agentkit.errors import ToolPartial
 from agentkit.tool import ToolContext
 from agentkit_tools.email.account import MailAccount
 from agentkit_tools.email.letter import REFUSED, Letter, mark_of, message_id, refused_of
-from agentkit_tools.email.mail import Sent, header_of
+from agentkit_tools.email.mail import Sent
 from agentkit_tools.email.mailbox import Mailbox
+from agentkit_tools.email.reading import header_of
 from agentkit_tools.email.submission import submit
 
 
@@ -47,7 +48,7 @@ class Evidence:
     own_copy: bool
     """Send one in the same transaction."""
     copy_is_proof: bool
-    """Its absence proves that nothing was sent."""
+    """Its absence from every folder proves that nothing was sent; nobody deletes it before the action has ended."""
     may_land: timedelta
     """How long after an attempt ended it may still arrive."""
 
@@ -84,7 +85,7 @@ class SmtpOutbox:
         bcc: list[str] | None = None,
         **_others: Any,
     ) -> Sent | None:
-        """The proof that an action's mail was sent: its copy in the inbox. None proves nothing.
+        """The proof that an action's mail was sent: its copy, in any folder. None proves nothing.
 
         Raises:
             ToolPartial: it was sent, and the server had refused some of the recipients.

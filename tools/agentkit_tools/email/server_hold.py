@@ -1,5 +1,6 @@
 """Sending where the mail server itself holds a mail back, and takes it back exactly as long as it does."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ class Holding(Protocol):
         """Hand it over, to be sent after a while."""
         ...
 
-    async def find(self, ctx: ToolContext) -> Sent | None:
+    async def find(self, ctx: ToolContext, recipients: Sequence[str] = ()) -> Sent | None:
         """What became of an action's mail; None proves that there is none."""
         ...
 
@@ -46,8 +47,15 @@ class ServerOutbox:
         """Take it back."""
         return await self._server.recall(message_id)
 
-    async def _find(self, ctx: ToolContext, **_arguments: Any) -> Sent | None:
-        return await self._server.find(ctx)
+    async def _find(
+        self,
+        ctx: ToolContext,
+        to: Sequence[str] = (),
+        cc: Sequence[str] | None = None,
+        bcc: Sequence[str] | None = None,
+        **_others: Any,
+    ) -> Sent | None:
+        return await self._server.find(ctx, [*to, *(cc or ()), *(bcc or ())])
 
     def _recalling(self, sending: Effect[Any]) -> Proposal[Any]:
         """By the Message-ID alone, which is made from the key: it is known before the answer, and without one."""

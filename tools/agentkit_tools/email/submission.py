@@ -9,7 +9,7 @@ import contextlib
 import re
 import smtplib
 
-from agentkit.errors import ToolFailed
+from agentkit.errors import InvalidSettings, ToolFailed
 from agentkit.tool import ToolContext
 from agentkit_tools.email.account import MailAccount
 from agentkit_tools.email.letter import Letter
@@ -37,7 +37,7 @@ async def submit(ctx: ToolContext, account: MailAccount, letter: Letter, copy_to
 async def _prepared(submission: "Submission", letter: Letter, copy_to: str | None) -> list[str]:
     try:
         return await asyncio.to_thread(submission.prepare, letter, copy_to)
-    except (OSError, smtplib.SMTPException, ValueError) as error:
+    except (OSError, smtplib.SMTPException, ValueError, InvalidSettings) as error:
         raise ToolFailed(f"nothing was sent: {_words(error)}") from error
 
 
