@@ -26,6 +26,7 @@ from pydantic import TypeAdapter
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
+from mcp.shared.exceptions import MCPError
 
 FOLDER = Path(sys.argv[1])
 NOTE = {
@@ -66,6 +67,8 @@ def _tools() -> list[Tool]:
 
 async def list_tools(ctx: ServerRequestContext[Any], params: PaginatedRequestParams | None) -> ListToolsResult:
     """One page of three tools after the other."""
+    if _fault() == "no_list":
+        raise MCPError(-32000, "not now")
     at = int(params.cursor) if params and params.cursor else 0
     tools = _tools()
     return ListToolsResult(tools=tools[at : at + 3], next_cursor=str(at + 3) if at + 3 < len(tools) else None)
@@ -89,6 +92,8 @@ async def call_tool(ctx: ServerRequestContext[Any], params: CallToolRequestParam
         return CallToolResult(content=[TextContent(text="something went wrong")], is_error=True)
     if fault == "invalid_after":
         TypeAdapter(int).validate_python("no number")
+    if fault.startswith("code "):
+        raise MCPError(int(fault.removeprefix("code ")), "no such \u202ething")
     if fault == "slow":
         await asyncio.sleep(30)
     if fault == "misfit":
@@ -144,7 +149,7 @@ async def main() -> None:
     """Serve until the client goes."""
     with (FOLDER / "starts.jsonl").open("a") as file:
         file.write(json.dumps({"pid": os.getpid(), "environment": sorted(os.environ)}) + "\n")
-    print("notes: ready", file=sys.stderr, flush=True)
+    print("notes: ready, my password is hunter3", file=sys.stderr, flush=True)
     server = Server("notes", version="1", on_list_tools=list_tools, on_call_tool=call_tool)
     if len(sys.argv) > 2:
         config = uvicorn.Config(server.streamable_http_app(), "127.0.0.1", int(sys.argv[2]), log_level="warning")

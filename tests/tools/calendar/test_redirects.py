@@ -1,6 +1,7 @@
 """A calendar that sends us elsewhere has done nothing, and nothing of ours goes elsewhere."""
 
 from collections.abc import Iterator
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -29,7 +30,7 @@ class Moved(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.status = 302
         self.location = "/login?state=secret"
-        self.redirected = ("GET", "PUT", "DELETE", "OPTIONS", "REPORT")
+        self.redirected: tuple[str, ...] = ("GET", "PUT", "DELETE", "OPTIONS", "REPORT")
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property
@@ -38,15 +39,18 @@ class Moved(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Moved
+    @property
+    def moved(self) -> Moved:
+        assert isinstance(self.server, Moved)
+        return self.server
 
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.asked.append(f"{self.command} {self.path}")
-        moved = self.path.startswith("/cal/") and self.command in self.server.redirected
+        self.moved.asked.append(f"{self.command} {self.path}")
+        moved = self.path.startswith("/cal/") and self.command in self.moved.redirected
         body = EVENT if self.path.startswith("/cal/") else "<html>Log in</html>"
-        self.send_response(self.server.status if moved else 200)
-        for name, value in {"Location": self.server.location}.items() if moved else {"ETag": '"1"'}.items():
+        self.send_response(self.moved.status if moved else 200)
+        for name, value in {"Location": self.moved.location}.items() if moved else {"ETag": '"1"'}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -54,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_DELETE = do_OPTIONS = do_REPORT = answer
 
-    def log_message(self, *words: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
 
@@ -79,7 +83,7 @@ def proposals(kit: Calendar, moved: Moved) -> dict[str, Any]:
     return {
         "OPTIONS": kit.meetings.create_meeting("Choir", **TIMES, attendees=["bob@example.org"]),
         "GET": kit.get_event(url),
-        "REPORT": kit.list_events("2026-12-01", "2026-12-01"),
+        "REPORT": kit.list_events(date(2026, 12, 1), date(2026, 12, 1)),
         "PUT": kit.update_event(url, '"1"', summary="Orchestra"),
         "DELETE": kit.delete_event(url, '"1"'),
     }

@@ -34,7 +34,9 @@ from agentkit.action import Outcome
 from agentkit.errors import InvalidTool
 from agentkit.policy.packs import PolicyText
 from agentkit.settings import Settings
-from agentkit_tools.mcp import Declaration, Exported, McpExport, McpServer
+from agentkit_tools.mcp import Answer, Declaration, Exported, McpExport, McpServer
+from agentkit_tools.mcp.connection import Url
+from agentkit_tools.mcp.exported import NotOverThere, standing
 
 KEY = "io.agentkit/key"
 POLICY = PolicyText(
@@ -366,6 +368,44 @@ async def test_what_another_agent_says_about_its_action_decides_ours(text: str, 
 
     assert outcome.status == status
     assert len(desk.lines) == effects
+
+
+@pytest.mark.parametrize(
+    ("status", "proof"), [("refused", True), ("failed", True), ("unknown", False), ("held", False)]
+)
+async def test_that_another_agent_does_not_know_a_call_proves_nothing_about_it(status: str, proof: bool) -> None:
+    answer = Answer(structured={"status": status})
+    if proof:
+        assert standing(answer) is None
+    else:
+        with pytest.raises(NotOverThere):
+            standing(answer)
+
+
+async def test_a_lost_call_that_a_forgetful_agent_does_not_know_any_more_is_never_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agentkit.execution.look.PROBE_AGAIN", timedelta(milliseconds=1))
+    desk, declare = Desk(), {"desk.write": Declaration(repeat=Exported(may_land=timedelta(0)))}
+    hasty = Settings(patience=timedelta(milliseconds=1))
+    exported = Agent(tools=desk.tools, policy=POLICY, journal="memory:", name="desk")
+    forgetful = Agent(tools=desk.tools, policy=POLICY, journal="memory:", name="desk")
+    async with (
+        exported,
+        forgetful,
+        over_http(exported) as url,
+        over_http(forgetful) as elsewhere,
+        McpServer("far", url=url, declare=declare) as there,
+        Agent(tools=there, policy="unsafe_allow_all", journal="memory:", settings=hasty) as near,
+    ):
+        await near.act(there["desk.write"](text="explode"), run="lost")
+        await there._connection.close()  # pyright: ignore[reportPrivateUsage]
+        there._connection.line = Url(elsewhere, {})  # pyright: ignore[reportPrivateUsage]
+        later = await _later(near, await _action(near, "lost"))
+
+    assert later.status == "unsettled"
+    assert "knows no such call" in later.reason
+    assert desk.lines == ["explode"]
 
 
 async def test_a_client_over_http_is_told_and_served_the_same(tmp_path: Path) -> None:

@@ -132,6 +132,52 @@ async def test_a_server_that_runs_elsewhere_is_used_over_http(server: Notes) -> 
     assert [note["title"] for note in server.kept()] == ["x", "y", "z"]
 
 
+async def test_a_server_elsewhere_that_was_started_again_is_reached_again(server: Notes) -> None:
+    port = free_port()
+    with server.over_http(port) as url:
+        notes = McpServer("notes", url=url)
+        await notes.__aenter__()
+    with server.over_http(port):
+        async with acting(notes) as agent:
+            outcome = await agent.act(notes["add"](title="x"))
+        await notes.__aexit__()
+
+    assert outcome.status == "done"
+    assert len(server.kept()) == 1
+
+
+async def test_a_call_under_way_is_not_ended_because_a_list_fails(server: Notes) -> None:
+    declare = {"add": Declaration(timeout=timedelta(seconds=2))}
+    async with imported(server, declare=declare) as notes, acting(notes) as agent:
+        server.arm("slow")
+        slow = asyncio.create_task(agent.act(notes["add"](title="x")))
+        while not server.kept():
+            await asyncio.sleep(0.01)
+        server.arm("no_list")
+        unlisted = await agent.act(notes["add"](title="y"))
+        server.arm("")
+
+        assert not slow.done()
+        await slow
+        assert unlisted.status == "failed"
+        assert len(server.starts()) == 1
+
+
+async def test_what_a_url_or_a_command_may_hold_is_not_shown_and_not_pinned(server: Notes) -> None:
+    with server.over_http(free_port()) as url:
+        notes = McpServer("notes", url=f"{url}?token=hunter2")
+        pinned = await notes.look()
+
+    assert pinned.server == [url]
+    assert "hunter2" not in repr(notes)
+    assert "hunter2" not in repr(McpServer("notes", command=["server", "--token=hunter2"]))
+    with pytest.raises(InvalidTool, match="cannot be reached") as away:
+        await notes.look()
+    assert "hunter2" not in str(away.value)
+    with pytest.raises(InvalidTool, match="give it in headers="):
+        McpServer("notes", url="https://ann:hunter2@example.org/mcp")
+
+
 # What is believed --------------------------------------------------------------------------------------------------
 
 
@@ -265,6 +311,9 @@ FAULTS = [
     ("die_after", 1, "the server ended, or the line broke"),
     ("error_after", 1, "something went wrong"),
     ("invalid_after", 1, "error -32602"),
+    ("code -32700", 1, "error -32700: no such ⟨U+202E⟩thing"),  # as our own side says of an unreadable answer
+    ("code -32601", 1, "error -32601: no such ⟨U+202E⟩thing"),  # as proxies say
+    ("code -32000", 1, "error -32000: no such ⟨U+202E⟩thing"),  # as our own side says of a broken line
     ("ask", 1, "error"),
 ]
 
@@ -330,6 +379,7 @@ async def test_a_server_that_cannot_be_started_again_was_not_asked_to_do_anythin
 
     assert outcome.status == "failed"
     assert "was not asked to do anything" in outcome.reason
+    assert "hunter3" not in f"{outcome.reason} {outcome.evidence}"  # the server's standard error is for its owner
 
 
 # What you declare --------------------------------------------------------------------------------------------------

@@ -2,18 +2,12 @@
 
 from typing import Annotated, Any, Final
 
-from mcp_types import METHOD_NOT_FOUND, PARSE_ERROR, AudioContent, CallToolResult, ImageContent, TextContent
+from mcp_types import AudioContent, CallToolResult, ImageContent, TextContent
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 from agentkit_tools.mcp.fitting import problem_with
 from agentkit_tools.mcp.schema import JsonSchema
 
-NOTHING_HAPPENED: Final = frozenset({METHOD_NOT_FOUND, PARSE_ERROR})
-"""JSON-RPC errors after which no tool was called.
-
-"Invalid params" is not among them: the Python SDK answers it also when a tool raises pydantic's `ValidationError`,
-perhaps after its effect; and "invalid request" is what a tool gets, and passes on, whose question we refused.
-"""
 LONGEST: Final = 200_000
 """Characters of text that are kept; there may be no end to what a server sends."""
 
@@ -48,7 +42,11 @@ class Answer(BaseModel):
 
 
 class ErrorAnswer(Exception):
-    """The server says that the call ended in an error. That proves nothing: it may have come after the effect."""
+    """The call ended in an error, of the tool or of the protocol. It proves nothing: it may come after the effect.
+
+    No code of JSON-RPC is an exception: our own side says "parse error" of an answer that it cannot read, proxies say
+    "method not found" of any page that is missing, and tools pass on what they were answered themselves.
+    """
 
 
 class InputWanted(Exception):

@@ -3,19 +3,19 @@
 import asyncio
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import IO, Any, Final, Protocol, cast
+from urllib.parse import urlsplit
 
 import httpx2
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.exceptions import MCPError
 from mcp_types import (
-    CONNECTION_CLOSED,
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
@@ -25,6 +25,7 @@ from mcp_types import (
 )
 from pydantic import TypeAdapter
 
+from agentkit.approval.shown import visible
 from agentkit.errors import ToolFailed
 from agentkit_tools.mcp.answer import InputWanted
 
@@ -33,6 +34,8 @@ KEY: Final = "io.agentkit/key"
 PATIENCE: Final = 30.0
 """Seconds for a server to start, and for it to list its tools."""
 PAGES: Final = 100
+_QUERY: Final = re.compile(r"(https?://[^\s?'\"]*)\?[^\s'\"]*")
+"""Where tokens are that nobody should have put there."""
 _RESULT: Final[TypeAdapter[CallToolResult | InputRequiredResult]] = TypeAdapter(CallToolResult | InputRequiredResult)
 
 
@@ -45,7 +48,12 @@ class Line(Protocol):
 
     @property
     def words(self) -> Sequence[str]:
-        """The command or the URL."""
+        """The command, or the URL without its query."""
+        ...
+
+    @property
+    def shown(self) -> str:
+        """What may be shown of it to anybody."""
         ...
 
     def open(self) -> AbstractAsyncContextManager[Any]:
@@ -63,6 +71,7 @@ class Process:
     def __init__(self, command: Sequence[str], env: Mapping[str, str], folder: Path | None) -> None:
         self.words = list(command)
         program, *arguments = command
+        self.shown = program
         self._parameters = StdioServerParameters(command=program, args=arguments, env=dict(env), cwd=folder)
         self._errors: IO[bytes] | None = None
         self._said = ""
@@ -89,7 +98,9 @@ class Url:
     """A server that runs already, spoken to over streamable HTTP."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        self.words = [url]
+        self._url = url
+        self.shown = urlsplit(url)._replace(query="", fragment="").geturl()
+        self.words = [self.shown]
         self._headers = dict(headers)
 
     @contextlib.asynccontextmanager
@@ -98,7 +109,7 @@ class Url:
         async with (
             # A call may take as long as its tool may; everything else has its own limit.
             httpx2.AsyncClient(headers=self._headers, timeout=httpx2.Timeout(PATIENCE, read=None)) as client,
-            streamable_http_client(self.words[0], http_client=client) as streams,
+            streamable_http_client(self._url, http_client=client) as streams,
         ):
             yield streams
 
@@ -116,9 +127,11 @@ class Connection:
         self._owner: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._under_way = 0
+        """Calls that are not answered yet: their line is not closed to have a new one."""
 
     async def listed(self) -> list[Tool]:
-        """What the server offers now. One that has ended is started again.
+        """What the server offers now. If it does not say, and no call is under way, the line is taken up anew, once.
 
         Raises:
             Unreachable: it cannot be, or it does not answer.
@@ -126,13 +139,11 @@ class Connection:
         client = await self._open()
         try:
             return await self._list(client)
-        except MCPError as error:
-            if error.code != CONNECTION_CLOSED:
-                raise Unreachable(f"it does not list its tools: {error}{self._excuse()}") from error
-            await self._close(client)
-            return await self._list_once_more()
         except Exception as error:  # Whatever the line has met with, nothing was asked of the server but a list.
-            raise Unreachable(f"it does not list its tools: {_plainly(error)}{self._excuse()}") from error
+            if self._under_way or isinstance(error, Unreachable):
+                raise Unreachable(f"it does not list its tools: {_plainly(error)}") from error
+        await self._close(client)
+        return await self._list_once_more()
 
     async def call(self, tool: str, arguments: Mapping[str, Any], key: str) -> CallToolResult:
         """Send one call, once. Whoever raises here has said nothing about what happened.
@@ -146,7 +157,12 @@ class Connection:
         meta = cast("RequestParamsMeta", {KEY: key})
         params = CallToolRequestParams(name=tool, arguments=dict(arguments), _meta=meta)
         # Not by `call_tool`: that would send some calls twice, and drop answers that do not fit their schema.
-        answer = await self._client.session.send_request(CallToolRequest(params=params), _RESULT)
+        sending = self._client.session.send_request(CallToolRequest(params=params), _RESULT)
+        self._under_way += 1
+        try:
+            answer = await sending
+        finally:
+            self._under_way -= 1
         if isinstance(answer, InputRequiredResult):
             raise InputWanted("the server wants input in the middle of the call; agentkit never gives any")
         return answer
@@ -161,7 +177,7 @@ class Connection:
         try:
             return await self._list(client)
         except Exception as error:
-            raise Unreachable(f"it ended, and ended again: {_plainly(error)}{self._excuse()}") from error
+            raise Unreachable(f"it does not list its tools, asked twice: {_plainly(error)}") from error
 
     async def _list(self, client: Client) -> list[Tool]:
         tools: list[Tool] = []
@@ -208,7 +224,7 @@ class Connection:
         owner.cancel()
         [error] = await asyncio.gather(owner, return_exceptions=True)
         why = f"it did not answer within {PATIENCE:g} s" if slow else _plainly(error)
-        raise Unreachable(f"`{' '.join(self.line.words)}` cannot be reached: {why}{self._excuse()}")
+        raise Unreachable(f"`{self.line.shown}` cannot be reached: {why}")
 
     async def _close(self, client: Client) -> None:
         async with self._turn:
@@ -217,13 +233,10 @@ class Connection:
                 self._stop.set()
                 await asyncio.gather(self._owner, return_exceptions=True)
 
-    def _excuse(self) -> str:
-        said = self.line.said().strip()
-        return f"; its last words: {said[-500:]}" if said else ""
-
 
 def _plainly(error: object) -> str:
-    """The cause; task groups wrap it."""
+    """The cause, without anything that hides or harms; task groups wrap it."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
+    words = f"{type(error).__name__}: {error}".removesuffix(": ")
+    return visible(_QUERY.sub(r"\1?...", words))[:2000]

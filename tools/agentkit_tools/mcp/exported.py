@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from mcp.shared.exceptions import MCPError
+
 from agentkit.approval.shown import visible
 from agentkit.effects import Checkable
 from agentkit.errors import ToolFailed, ToolPartial
@@ -17,42 +19,50 @@ NOTHING: Final = frozenset({"refused", "failed"})
 
 
 class NotOverThere(Exception):
-    """The other agent has the action, and it has not ended: it waits for a person, is held back, or is in doubt."""
+    """The other agent does not say how it ended: the action waits, is held back or in doubt, or is not known there."""
 
 
 @dataclass(frozen=True)
 class Exported:
     """A tool of a server that is an export of agentkit, and that you trust to be one.
 
+    It should keep its journal in a file. That it does not know a call proves nothing, because it may be asked after it
+    was started again with an empty journal, or with another one: such a call ends in doubt, and is not sent again.
+
     While the action waits over there, ours is unsettled and asks every few seconds, for an hour after `may_land`;
     then it is in doubt, with the other agent's last words as evidence.
     """
 
     may_land: timedelta = timedelta(minutes=1)
-    """How long after a broken line the call may still arrive there. A lost call is sent again after that."""
+    """How long after a broken line the call may still arrive there."""
 
     def asking(self, connection: Connection) -> Checkable:
         """The declaration on our side: the other agent's journal can be asked."""
 
         async def probe(ctx: ToolContext, root: dict[str, Any]) -> Answer | None:
             await connection.listed()  # takes the line up again where it broke
-            return standing(Answer.of(await connection.call(OUTCOME, {"key": ctx.key}, ctx.key)))
+            try:
+                return standing(Answer.of(await connection.call(OUTCOME, {"key": ctx.key}, ctx.key)))
+            except MCPError as error:
+                raise NotOverThere(f"it answers with error {error.code}: {visible(error.message)[:2000]}") from error
 
         return Checkable(probe, may_land=self.may_land, marked=True)
 
 
 def standing(answer: Answer) -> Answer | None:
-    """What is done there; None if the call has not arrived, or will never do anything.
+    """What is done there; None if it is known there, and did nothing and never will.
 
     Raises:
         ToolPartial: a part of it happened there.
-        NotOverThere: it may still happen, or nobody knows.
+        NotOverThere: it may still happen, or nobody knows; or it is not known there, which proves nothing.
     """
     match _status(answer):
         case "done":
             return answer
-        case "unknown" | "refused" | "failed":
+        case status if status in NOTHING:
             return None
+        case "unknown":
+            raise NotOverThere("the other agent knows no such call; it may have another journal than when it was sent")
         case "partial":
             raise ToolPartial(_words(answer), answer)
         case _:

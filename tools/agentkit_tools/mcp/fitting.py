@@ -1,5 +1,6 @@
 """Whether a value fits a schema that somebody else wrote, who may want this program to hang."""
 
+import json
 from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import lru_cache
@@ -14,8 +15,12 @@ from referencing.exceptions import Unresolvable
 from agentkit.errors import InvalidTool
 
 LONGEST_PATTERN: Final = 1000
-MOST_REFERENCES: Final = 20_000
-"""Followed in one check: a few definitions that each refer twice to the next one would take for ever."""
+MOST_STEPS: Final = 20_000
+"""From a schema into its parts, in one check: a few that each lead twice into the next one would take for ever."""
+_LEADING: Final = (
+    "allOf", "anyOf", "oneOf", "not", "if", "contains", "items", "prefixItems", "properties", "additionalProperties",
+    "propertyNames", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems", "$ref", "$dynamicRef",
+)  # fmt: skip
 
 
 class TooMuch(Exception):
@@ -24,13 +29,13 @@ class TooMuch(Exception):
 
 def problem_with(data: Any, schema: dict[str, Any]) -> str | None:
     """What the schema has against a value, naming the field; None if nothing."""
-    _followed.set(0)
+    _steps.set(0)
     try:
         error: Any = _best_match(_Strict(schema, registry=_NOTHING_ELSE).iter_errors(data))
     except Unresolvable as unresolvable:
         return f"the schema refers to something that it does not hold: {unresolvable}"
     except (RecursionError, TooMuch):
-        return "the schema refers to itself without an end"
+        return f"checking it takes more than {MOST_STEPS} steps: its schema repeats itself, or it is too large"
     if error is None:
         return None
     where = ".".join(str(part) for part in error.absolute_path)
@@ -63,24 +68,41 @@ def _matches(_: Any, expression: str, instance: Any, __: Any) -> Iterator[Valida
         yield ValidationError(f"{instance[:200]!r} does not match {expression!r}")
 
 
+def _unique(_: Any, wanted: bool, instance: Any, __: Any) -> Iterator[ValidationError]:
+    """By their texts: the library compares each item with each other one."""
+    if wanted and isinstance(instance, list):
+        texts = [json.dumps(_plain(each), sort_keys=True) for each in cast("list[Any]", instance)]
+        if len(set(texts)) < len(texts):
+            yield ValidationError("it has the same item twice")
+
+
+def _plain(value: Any) -> Any:
+    """1.0 is the same number as 1."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in cast("list[Any]", value)]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _counting(word: str) -> Any:
     follow: Any = _Draft.VALIDATORS[word]
 
-    def followed(validator: Any, reference: str, instance: Any, schema: Any) -> Iterator[Any]:
-        _followed.set(_followed.get() + 1)
-        if _followed.get() > MOST_REFERENCES:
-            raise TooMuch(reference)
-        yield from follow(validator, reference, instance, schema) or ()
+    def followed(validator: Any, part: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        _steps.set(_steps.get() + 1)
+        if _steps.get() > MOST_STEPS:
+            raise TooMuch(word)
+        yield from follow(validator, part, instance, schema) or ()
 
     return followed
 
 
-_followed: ContextVar[int] = ContextVar("references followed in this check", default=0)
+_steps: ContextVar[int] = ContextVar("steps into parts of the schema in this check", default=0)
 _Draft: Any = Draft202012Validator
 _best_match: Any = import_module("jsonschema.exceptions").best_match
 _Strict: Any = import_module("jsonschema.validators").extend(
     _Draft,
-    {"pattern": _matches, "$ref": _counting("$ref"), "$dynamicRef": _counting("$dynamicRef")},
+    {"pattern": _matches, "uniqueItems": _unique, **{word: _counting(word) for word in _LEADING}},
     type_checker=_Draft.TYPE_CHECKER.redefine("integer", _whole),
 )
 _NOTHING_ELSE: Any = cast("Any", Registry)()

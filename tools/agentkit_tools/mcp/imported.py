@@ -13,7 +13,7 @@ from agentkit.approval.shown import visible
 from agentkit.effects import ReadOnly
 from agentkit.errors import ToolFailed
 from agentkit.tool import Tool, ToolContext
-from agentkit_tools.mcp.answer import NOTHING_HAPPENED, Answer, ErrorAnswer, answers
+from agentkit_tools.mcp.answer import Answer, ErrorAnswer, answers
 from agentkit_tools.mcp.arguments import Arguments, Keywords
 from agentkit_tools.mcp.connection import Connection, Unreachable
 from agentkit_tools.mcp.declaration import Declaration
@@ -106,7 +106,8 @@ async def _unchanged(tool: str, mark: str, connection: Connection) -> None:
     try:
         now = [each for each in await connection.listed() if each.name == tool]
     except Unreachable as problem:
-        raise ToolFailed(f"the server was not asked to do anything: {problem}") from problem
+        words = visible(str(problem))[:2000]
+        raise ToolFailed(f"the server was not asked to do anything: {words}") from problem
     if not now:
         raise ToolFailed(f"the server does not offer '{tool}' any more; nothing was sent")
     if any(fingerprint(each) != mark for each in now):
@@ -122,12 +123,7 @@ class _Sending:
         try:
             result = await self.connection.call(tool, arguments, key)
         except MCPError as error:
-            if error.code in NOTHING_HAPPENED:
-                raise ToolFailed(f"the server did not call the tool: {visible(error.message)[:2000]}") from error
-            if error.code == CONNECTION_CLOSED:
-                raise ConnectionError("the server ended, or the line broke, before it answered") from error
-            words = visible(error.message)[:2000]
-            raise ErrorAnswer(f"the server answered with error {error.code}: {words}") from error
+            raise ErrorAnswer(_of_protocol(error)) from error
         answer = Answer.of(result)
         if result.is_error:
             raise self._error(answer)
@@ -140,3 +136,13 @@ class _Sending:
         if self.says.did_nothing and self.says.did_nothing(answer):
             return ToolFailed(f"the server says: {words}")
         return ErrorAnswer(f"the tool ended in an error, the server says: {words}")
+
+
+def _of_protocol(error: MCPError) -> str:
+    """Our own side says "closed" where the line broke, but any server may say it, too."""
+    said = f"error {error.code}: {visible(error.message)[:2000]}"
+    return (
+        f"the server ended, or the line broke, or it said so: {said}"
+        if error.code == CONNECTION_CLOSED
+        else f"the answer is {said}"
+    )

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from mcp_types import Tool as Described
 
+from agentkit.approval.shown import visible
 from agentkit.errors import InvalidTool
 from agentkit.tool import Tool
 from agentkit_tools.mcp.answer import Answer
@@ -29,8 +30,8 @@ class McpServer:
 
     name: str
     """The room of its tools: `notes.add`."""
-    command: Sequence[str] = ()
-    url: str = ""
+    command: Sequence[str] = field(default=(), repr=False)
+    url: str = field(default="", repr=False)
     env: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """What the process gets beside PATH, HOME and the like; nothing else of our environment."""
     folder: Path | None = None
@@ -54,6 +55,8 @@ class McpServer:
         where = urlsplit(self.url)
         if self.url and where.scheme != "https" and not is_loopback(where.hostname or ""):
             raise InvalidTool(f"{self.name}: what is sent to {where.hostname} could be read on the way: use https")
+        if where.username or where.password:
+            raise InvalidTool(f"{self.name}: a password does not belong into a URL: give it in headers=")
         if isinstance(self.command, str):
             raise InvalidTool(f"{self.name}: write the command as a list, such as ['uvx', 'mcp-server-time']")
         self._line: Line = Process(self.command, self.env, self.folder) if self.command else Url(self.url, self.headers)
@@ -95,7 +98,7 @@ class McpServer:
             return await self._connection.listed()
         except Unreachable as problem:
             await self._connection.close()
-            raise InvalidTool(f"the MCP server '{self.name}': {problem}") from problem
+            raise InvalidTool(f"the MCP server '{self.name}': {problem}{self._last_words()}") from problem
 
     async def look(self) -> Pinned:
         """What there is to pin: start it, list its tools, end it."""
@@ -103,6 +106,11 @@ class McpServer:
             return Pinned.of(self._line.words, await self.described())
         finally:
             await self._connection.close()
+
+    def _last_words(self) -> str:
+        """Only for whoever starts it: its standard error may hold secrets, and goes into no outcome."""
+        said = visible(self.stderr.strip()[-500:])
+        return f"; its last words: {said}" if said else ""
 
     def _import(self, described: Sequence[Described], pinned: Pinned | None) -> None:
         self.tools, self.refused = {}, {}
@@ -113,7 +121,7 @@ class McpServer:
                     raise InvalidTool(f"another of its tools would be called '{name}', too")
                 self.tools[each.name] = self._imported(each, pinned)
             except InvalidTool as problem:
-                self.refused[each.name] = str(problem)
+                self.refused[each.name] = visible(str(problem))
         if missing := sorted(self.declare.keys() - self.tools.keys()):
             raise InvalidTool(f"you declared '{missing[0]}': {self._why_not(missing[0])}")
         self._check_exported({each.name for each in described})
