@@ -23,7 +23,6 @@ ALICE, BOB = "alice@example.test", "bob@example.test"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("accounts-mail")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("AGENTKIT_ACCOUNTS", str(place / "accounts"))
         patched.chdir(place)
         yield place
 
@@ -44,8 +43,11 @@ def house(folder: Path, authorization: Authorization) -> Iterator[Mailhouse]:
 
 
 @pytest.fixture
-def connected(folder: Path, authorization: Authorization, house: Mailhouse) -> Connected:
+def connected(
+    folder: Path, authorization: Authorization, house: Mailhouse, monkeypatch: pytest.MonkeyPatch
+) -> Connected:
     """Alice has agreed in her browser, just now."""
+    monkeypatch.setenv("AGENTKIT_ACCOUNTS", str(folder / "accounts"))  # every test begins without such settings
     where = {
         "imap_host": house.host,
         "imap_port": house.imaps_port,
