@@ -173,7 +173,7 @@ def test_an_unexpected_error_is_one_line_that_says_how_to_see_more(shell: Shell,
             async def __aenter__(self):
                 raise ZeroDivisionError("division by zero")
 
-        agent = Odd(ScriptedModel([]), policy=RUN)
+        agent = Odd(ScriptedModel([]), tools=[mark], policy=RUN)
     """)
 
     broken, debugged = shell("run", "app:agent", "Go."), shell("run", "app:agent", "Go.", AGENTKIT_DEBUG="1")

@@ -95,4 +95,8 @@ def show(report: Report) -> None:
         for line in lie.counterexample.in_words():
             quote(f"  {line}")
     say()
-    say(f"{len(report.lies)} lies found" if report.lies else "no lie found", "bold")
+    say(_found(len(report.lies)), "bold")
+
+
+def _found(lies: int) -> str:
+    return "no lie found" if not lies else f"{lies} {'lie' if lies == 1 else 'lies'} found"
